@@ -1,0 +1,17 @@
+"""Celery's doorbells for the control and events lanes: a ring means "look", so each drains its lane."""
+
+from celery import shared_task
+
+from calls import commands, events
+
+
+@shared_task
+def control() -> None:
+    """Send the commands that are due."""
+    commands.send_due()
+
+
+@shared_task(name="calls.tasks.events")
+def apply_events() -> None:
+    """Apply the events that are due."""
+    events.apply_due()

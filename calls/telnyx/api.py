@@ -1,0 +1,257 @@
+"""Telnyx's REST API: one method per thing we ask. Each says Rejected or Unavailable when it fails.
+
+One instance may be shared by threads. What to ask again, and until when, is the caller's decision.
+Source: docs/telnyx.md#commands, docs/telnyx.md#readings
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from calls.telnyx.errors import Rejected, Unavailable
+from calls.telnyx.readings import (
+    ActiveCall,
+    Application,
+    CallEvent,
+    CallStatus,
+    Delivery,
+    Dialled,
+    Media,
+    RecordingRow,
+    TranscriptionRow,
+    Voice,
+)
+from calls.telnyx.values import JSON, Unreadable, table
+from calls.telnyx.wire import ANSWER_BYTES, COMMAND_TIMEOUT, Timeout, Wire, segment
+
+log = logging.getLogger(__name__)
+Row = TypeVar("Row")
+Read = Callable[[Mapping[str, JSON]], Row]
+
+BASE_URL = "https://api.telnyx.com/v2"
+UPLOAD_TIMEOUT: Timeout = (2.0, 60.0)
+MEDIA_BYTES = 20_000_000  # Telnyx: at most 20 MB
+MEDIA_LIFE_S = 630_720_000  # Telnyx: at most 20 years; left unset it deletes after two days
+
+
+class Telnyx:
+    """The account behind an API key."""
+
+    def __init__(self, *, api_key: str, base_url: str = BASE_URL) -> None:
+        """Raises ValueError for a key or an address that cannot work."""
+        self._wire = Wire(api_key=api_key, base_url=base_url)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._wire.close()
+
+    # Commands. A 2xx means accepted: what happened comes by webhook, if at all.
+
+    def act(
+        self,
+        call_control_id: str,
+        action: str,
+        params: Mapping[str, JSON],
+        *,
+        command_id: UUID | str,
+        timeout: Timeout = COMMAND_TIMEOUT,
+    ) -> dict[str, JSON]:
+        """Give a call a command; return what Telnyx says about it, {} if that cannot be read."""
+        answer = self._wire.ask(
+            "POST",
+            f"/calls/{segment(call_control_id)}/actions/{segment(action)}",
+            body={**params, "command_id": str(command_id)},
+            timeout=timeout,
+            limit=ANSWER_BYTES,
+        )
+        try:
+            return answer.data()
+        except Unavailable:
+            return {}  # accepted all the same: the status said so
+
+    def dial(
+        self,
+        params: Mapping[str, JSON],
+        *,
+        command_id: UUID | str,
+        timeout: Timeout = COMMAND_TIMEOUT,
+    ) -> Dialled:
+        """Place a call. Raises Unavailable(maybe_applied) when the answer lacks the call's ids."""
+        answer = self._wire.ask(
+            "POST",
+            "/calls",
+            body={**params, "command_id": str(command_id)},
+            timeout=timeout,
+            limit=ANSWER_BYTES,
+        )
+        return _one(Dialled.read, answer.data())
+
+    # Readings of calls.
+
+    def call(self, call_control_id: str) -> CallStatus:
+        """Ask whether a call lives. Rejected.not_found: over for ten minutes, or never known."""
+        return _one(CallStatus.read, self._get(f"/calls/{segment(call_control_id)}"))
+
+    def active_calls(self, connection_id: str) -> Iterator[ActiveCall]:
+        """Yield every live call of a connection. Raises Unavailable rather than leave one out."""
+        path = f"/connections/{segment(connection_id)}/active_calls"
+        for row in self._wire.rows(path, {}, size="page[limit]"):
+            yield _one(ActiveCall.read, row)
+
+    def call_events(
+        self, *, call_leg_id: str | None = None, since: datetime | None = None
+    ) -> Iterator[CallEvent]:
+        """Yield the log of one call, or of all; without a leg Telnyx looks back 24 hours only."""
+        query = _query(leg_id=call_leg_id) | _times("occurred_at", since, None)
+        return self._all(CallEvent.read, "/call_events", query)
+
+    def webhook_deliveries(
+        self, *, status: str | None = None, since: datetime | None = None
+    ) -> Iterator[Delivery]:
+        """Yield the webhooks that Telnyx sent, or with status "failed" could not deliver."""
+        query = {"filter[status][eq]": status} if status else {}
+        times = _times("started_at", since, None)
+        return self._all(Delivery.read, "/webhook_deliveries", query | times)
+
+    # Recordings and their texts.
+
+    def recordings(
+        self,
+        *,
+        call_leg_id: str | None = None,
+        call_session_id: str | None = None,
+        call_control_id: str | None = None,
+        connection_id: str | None = None,
+        created_since: datetime | None = None,
+        created_until: datetime | None = None,
+    ) -> Iterator[RecordingRow]:
+        """Yield finished recordings, in no documented order."""
+        query = _query(
+            call_leg_id=call_leg_id,
+            call_session_id=call_session_id,
+            call_control_id=call_control_id,
+            connection_id=connection_id,
+        )
+        times = _times("created_at", created_since, created_until)
+        return self._all(RecordingRow.read, "/recordings", query | times)
+
+    def recording(self, recording_id: str) -> RecordingRow:
+        """Read one recording, with fresh links."""
+        return _one(RecordingRow.read, self._get(f"/recordings/{segment(recording_id)}"))
+
+    def delete_recording(self, recording_id: str) -> bool:
+        """Delete Telnyx's copy for good; False if it was gone already."""
+        try:
+            self._wire.ask("DELETE", f"/recordings/{segment(recording_id)}")
+        except Rejected as exc:
+            if not exc.not_found:
+                raise
+            return False
+        return True
+
+    def recording_transcriptions(
+        self, *, recording_id: str | None = None, created_since: datetime | None = None
+    ) -> Iterator[TranscriptionRow]:
+        """Yield the texts of recordings."""
+        query = _query(recording_id=recording_id) | _times("created_at", created_since, None)
+        return self._all(TranscriptionRow.read, "/recording_transcriptions", query)
+
+    def recording_transcription(self, recording_transcription_id: str) -> TranscriptionRow:
+        """Read one text."""
+        path = f"/recording_transcriptions/{segment(recording_transcription_id)}"
+        return _one(TranscriptionRow.read, self._get(path))
+
+    # Sounds.
+
+    def media(self) -> Iterator[Media]:
+        """Yield the files of the media store."""
+        return self._all(Media.read, "/media", {})
+
+    def upload_media(
+        self, name: str, content: bytes, *, content_type: str, ttl_s: int = MEDIA_LIFE_S
+    ) -> Media:
+        """Store a file under a name that playback_start can play.
+
+        Raises ValueError for an empty file or one over Telnyx's 20 MB.
+        """
+        if not 0 < len(content) <= MEDIA_BYTES:
+            raise ValueError(f"{name} has {len(content)} bytes, the limit is {MEDIA_BYTES}")
+        answer = self._wire.ask(
+            "POST",
+            "/media",
+            body={"media_name": name, "ttl_secs": ttl_s},
+            upload=(name, content, content_type),
+            timeout=UPLOAD_TIMEOUT,
+            limit=ANSWER_BYTES,
+        )
+        return _one(Media.read, answer.data())
+
+    def voices(self, provider: str | None = None) -> list[Voice]:
+        """Return the voices that speak can use."""
+        query = {"provider": provider} if provider else {}
+        # the one answer that is not wrapped in `data`
+        rows = self._wire.ask("GET", "/text-to-speech/voices", query=query).table().get("voices")
+        return list(_readable(Voice.read, rows if isinstance(rows, list) else []))
+
+    # The application that calls run on.
+
+    def application(self, connection_id: str) -> Application:
+        """Read where the webhooks of a connection's calls go."""
+        path = f"/call_control_applications/{segment(connection_id)}"
+        return _one(Application.read, self._get(path))
+
+    def point_webhooks(self, application: Application, *, url: str) -> Application:
+        """Have an application send its webhooks to `url`, in the format that we read."""
+        answer = self._wire.ask(
+            "PATCH",
+            f"/call_control_applications/{segment(application.application_id)}",
+            body={
+                "application_name": application.name,  # required by Telnyx even when unchanged
+                "webhook_event_url": url,
+                "webhook_api_version": "2",
+            },
+        )
+        return _one(Application.read, answer.data())
+
+    def _get(self, path: str) -> dict[str, JSON]:
+        return self._wire.ask("GET", path).data()
+
+    def _all(self, read: Read[Row], path: str, query: Mapping[str, str]) -> Iterator[Row]:
+        return _readable(read, self._wire.rows(path, query))
+
+
+def _one(read: Read[Row], row: Mapping[str, JSON]) -> Row:
+    try:
+        return read(row)
+    except Unreadable as exc:
+        raise Unavailable(f"Telnyx's answer cannot be read: {exc}", maybe_applied=True) from exc
+
+
+def _readable(read: Read[Row], rows: Iterable[JSON]) -> Iterator[Row]:
+    for row in rows:
+        try:
+            yield read(table(row))
+        except Unreadable as exc:
+            log.warning("a row of Telnyx's list was left out: %s", exc)
+
+
+def _query(**values: str | None) -> dict[str, str]:
+    return {f"filter[{name}]": value for name, value in values.items() if value is not None}
+
+
+def _times(name: str, since: datetime | None, until: datetime | None) -> dict[str, str]:
+    """Return filters that take in both ends; Telnyx's examples go to the second."""
+    query = {}
+    if since is not None:
+        query[f"filter[{name}][gte]"] = _second(since)
+    if until is not None:
+        query[f"filter[{name}][lte]"] = _second(until + timedelta(seconds=1))
+    return query
+
+
+def _second(time: datetime) -> str:
+    if time.tzinfo is None:
+        raise ValueError(f"{time} has no time zone")
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

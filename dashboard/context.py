@@ -1,0 +1,15 @@
+"""What every page of the desk needs to know."""
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from access.policies import Right, may
+
+
+def desk(request: HttpRequest) -> dict[str, object]:
+    """Return the rights of the person, by name, and the zone that times are shown in."""
+    user = getattr(request, "user", None)
+    return {
+        "may": {right.name.lower(): user is not None and may(user, right) for right in Right},
+        "zone": settings.TIME_ZONE,
+    }

@@ -1,0 +1,36 @@
+"""Settings from the environment: every NAME may also come from the file that NAME_FILE names."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the value of NAME, else the content of the file in NAME_FILE, else the default."""
+    if name in os.environ:
+        return os.environ[name].strip()
+    path = os.environ.get(f"{name}_FILE")
+    if path is None:
+        return default
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ImproperlyConfigured(
+            f"{name}_FILE is {path!r}, which cannot be read: {exc}"
+        ) from exc
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """Return a yes or no. Raises ImproperlyConfigured for any other word."""
+    value = text(name, "1" if default else "0").lower()
+    if value in TRUE | FALSE:
+        return value in TRUE
+    raise ImproperlyConfigured(f"{name} is {value!r}; it must be 1 or 0")
+
+
+def words(name: str) -> list[str]:
+    """Return the comma-separated values of NAME, without empty ones."""
+    return [word.strip() for word in text(name).split(",") if word.strip()]

@@ -1,0 +1,2 @@
+app_name = "recordings"
+urlpatterns: list[object] = []
