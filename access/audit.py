@@ -1,4 +1,4 @@
-"""Write the audit trail. What shows or ships audio or text calls `record` first: no row, no bytes."""
+"""Write the audit trail. What ships audio or text calls `record` first: no row, no bytes."""
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 

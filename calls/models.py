@@ -88,7 +88,7 @@ LIVE = (fold.Line.RINGING, fold.Line.ANSWERED, fold.Line.BRIDGED, fold.Line.HELD
 
 
 class Call(models.Model):
-    """One Telnyx call leg. Every column but the ids is a cache of `fold`; `rebuild` makes it anew."""
+    """One Telnyx call leg. All but its ids is a cache of `fold`; `rebuild` makes it anew."""
 
     Line = fold.Line
     Recording = fold.Recording
@@ -324,7 +324,7 @@ class Refusal(models.Model):
         constraints = [models.UniqueConstraint(fields=["reason", "hour"], name="refusal_per_hour")]
 
     def __str__(self) -> str:
-        return f"{self.reason} ×{self.count}"
+        return f"{self.reason}: {self.count}"
 
 
 class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):

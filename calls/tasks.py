@@ -1,4 +1,4 @@
-"""Celery's doorbells for the control and events lanes: a ring means "look", so each drains its lane."""
+"""Celery's doorbells of the control and events lanes: a ring means "look", so each drains."""
 
 from celery import shared_task
 

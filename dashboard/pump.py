@@ -1,0 +1,86 @@
+"""The guarantee: whatever is overdue by a second gets done, without a broker and without workers.
+
+One timer thread asks each lane every quarter second; each lane has an executor of its own, so that
+a download never delays a command. Several pumps may run: rows are claimed, not owned.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db import close_old_connections
+
+from calls import commands, events, reconcile
+from calls.models import Heartbeat
+from recordings import fetch
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.25
+OVERDUE = timedelta(seconds=1)  # the workers' head start
+
+
+@dataclass(slots=True)
+class Lane:
+    """One kind of work, at most one round of it at a time."""
+
+    name: str
+    work: Callable[[], object]
+    every_s: float = TICK_S
+    next_at: float = 0.0
+    busy: threading.Lock = field(default_factory=threading.Lock)
+    healthy: bool = True
+
+    def run(self) -> None:
+        try:
+            close_old_connections()
+            self.work()
+            self.healthy = True
+        except Exception as exc:  # the pump outlives every fault of a round; the rows stay due
+            if self.healthy:
+                logger.exception("pump: %s failed: %s", self.name, exc)
+            self.healthy = False
+            close_old_connections()
+        finally:
+            self.busy.release()
+
+
+def lanes() -> list[Lane]:
+    """Return what the pump does, and how often."""
+    return [
+        Lane("control", lambda: commands.send_due(overdue=OVERDUE)),
+        Lane("events", lambda: events.apply_due(overdue=OVERDUE)),
+        Lane("media", lambda: fetch.fetch_due(overdue=OVERDUE)),
+        Lane("clock", commands.watch, every_s=1),
+        Lane("probes", reconcile.probe_due, every_s=1),
+        Lane("heartbeat", lambda: Heartbeat.objects.beat("pump"), every_s=5),
+        Lane("sweep", fetch.sweep, every_s=600),
+    ]
+
+
+class Pump:
+    """Runs every lane until told to stop."""
+
+    def __init__(self) -> None:
+        self.lanes = lanes()
+        self.stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End after the work at hand."""
+        self.stopping.set()
+
+    def run(self) -> None:
+        """Pump until `stop`."""
+        pools = {lane.name: ThreadPoolExecutor(1, f"pump-{lane.name}") for lane in self.lanes}
+        now = 0.0
+        while not self.stopping.wait(TICK_S):
+            now += TICK_S
+            for lane in self.lanes:
+                if now >= lane.next_at and lane.busy.acquire(blocking=False):
+                    lane.next_at = now + lane.every_s
+                    pools[lane.name].submit(lane.run)
+        for pool in pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)

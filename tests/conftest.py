@@ -1,0 +1,120 @@
+"""The people, the signed post, and a Telnyx key of our own. sam supervises, lee listens, max none."""
+
+import base64
+import json
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Group, User
+from nacl.signing import SigningKey
+
+from calls import events, intake
+from calls.line import telnyx
+
+PAYLOADS = Path(__file__).parent / "payloads"
+KEY = SigningKey(bytes(range(32)))
+OTHER_KEY = SigningKey(bytes(range(1, 33)))
+
+
+def public(key):
+    return base64.b64encode(bytes(key.verify_key)).decode()
+
+
+def signed(body, *, key=KEY, at=None):
+    """Return the headers with which Telnyx would post this body."""
+    stamp = str(int(time.time() if at is None else at)).encode()
+    signature = base64.b64encode(key.sign(stamp + b"|" + body).signature)
+    return {
+        "telnyx-timestamp": stamp.decode(),
+        "telnyx-signature-ed25519": signature.decode(),
+    }
+
+
+def payload(name, **changes):
+    """Return the body of payloads/<name>.json with some of its payload changed."""
+    body = json.loads((PAYLOADS / f"{name}.json").read_text())
+    for field in ("id", "occurred_at"):
+        if field in changes:
+            body["data"][field] = changes.pop(field)
+    body["data"]["payload"].update(changes)
+    return body
+
+
+def leg(**ids):
+    """Return the ids of a call leg that no other test knows."""
+    return {
+        "call_leg_id": str(uuid.uuid4()),
+        "call_session_id": str(uuid.uuid4()),
+        "call_control_id": f"v3:{uuid.uuid4()}",
+    } | ids
+
+
+@pytest.fixture(autouse=True)
+def _settings(settings, tmp_path):
+    settings.TELNYX_PUBLIC_KEYS = public(KEY)
+    settings.TELNYX_API_KEY = "KEY-test"
+    settings.TELNYX_BASE_URL = "http://127.0.0.1:9/v2"  # nobody listens there
+    settings.REDIS_URL = ""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    intake.keys.cache_clear()
+    telnyx.cache_clear()
+    yield
+    intake.keys.cache_clear()
+    telnyx.cache_clear()
+
+
+@pytest.fixture
+def post(client):
+    """Post a signed body through the webhook URL; return the answer."""
+
+    def post(body, **signing):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return client.post(
+            "/webhooks/telnyx",
+            data=raw,
+            content_type="application/json",
+            headers=signed(raw, **signing),
+        )
+
+    return post
+
+
+@pytest.fixture
+def deliver(post):
+    """Deliver payloads/<name>.json as a new event and apply what is due."""
+
+    def deliver(name, **changes):
+        changes.setdefault("id", str(uuid.uuid4()))
+        answer = post(payload(name, **changes))
+        events.apply_due()
+        return answer
+
+    return deliver
+
+
+def person(name, *roles, **more):
+    user = User.objects.create_user(name, password="a long enough password", **more)
+    user.groups.set(Group.objects.get_or_create(name=role)[0] for role in roles)
+    return user
+
+
+@pytest.fixture
+def sam(db):
+    return person("sam", "supervisor")
+
+
+@pytest.fixture
+def lee(db):
+    return person("lee", "reviewer")
+
+
+@pytest.fixture
+def max(db):  # noqa: A001
+    return person("max")
+
+
+@pytest.fixture
+def olga(db):
+    return person("olga", "operator", is_staff=True)
