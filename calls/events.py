@@ -6,12 +6,13 @@ Other packages add handlers with `@handles("call.recording.saved")`. A handler r
 transaction that marks its event applied, may run twice, and does no network and no file work.
 """
 
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, OperationalError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -73,11 +74,12 @@ def _claim(due_before: datetime) -> list[WebhookEvent]:
     """Take a batch for ourselves: the end of the lease is our mark on it.
 
     The attempt is counted in a commit of its own, so that an event which kills the process still
-    runs out of attempts.
+    runs out of attempts; what was tried before comes alone, so that it takes no other along.
     """
     pending = WebhookEvent.objects.filter(state=WebhookEvent.State.PENDING)
     due = pending.filter(due_at__lte=due_before).order_by("due_at", "id")
-    keys = list(due.values_list("pk", flat=True)[:BATCH])
+    keys = list(due.filter(attempts=0).values_list("pk", flat=True)[:BATCH])
+    keys = keys or list(due.values_list("pk", flat=True)[:1])
     if not keys:
         return []
     lease = timezone.now() + LEASE
@@ -88,14 +90,10 @@ def _claim(due_before: datetime) -> list[WebhookEvent]:
 
 
 def _by_leg(batch: Iterable[WebhookEvent]) -> Iterable[tuple[str, list[WebhookEvent]]]:
-    """Group a batch by leg. What failed before, and what has no leg, comes alone."""
     legs: defaultdict[str, list[WebhookEvent]] = defaultdict(list)
     for event in batch:
-        if event.attempts > 1 or not event.call_leg_id:
-            yield event.call_leg_id, [event]
-        else:
-            legs[event.call_leg_id].append(event)
-    yield from legs.items()
+        legs[event.call_leg_id].append(event)
+    return legs.items()
 
 
 def _apply(leg: str, events: Sequence[WebhookEvent]) -> None:
@@ -105,8 +103,9 @@ def _apply(leg: str, events: Sequence[WebhookEvent]) -> None:
     try:
         with transaction.atomic():
             _apply_together(leg, events)
-    except OperationalError as exc:  # the database is busy or gone: nobody's fault, not counted
+    except OperationalError as exc:
         logger.warning("events of leg %s wait for the database: %s", leg, exc)
+        _excuse(events)
     except Exception as exc:  # an event must outlive whatever its handler raises
         if len(events) > 1:
             for event in events:
@@ -138,6 +137,14 @@ def _apply_together(leg: str, events: Sequence[WebhookEvent]) -> None:
             WebhookEvent.objects.filter(pk__in=[row.pk for row in rows]).update(
                 state=state, error=""
             )
+
+
+def _excuse(events: Sequence[WebhookEvent]) -> None:
+    """Take an attempt back: a busy database is no fault of an event."""
+    with contextlib.suppress(DatabaseError):  # still gone: the lease will run out
+        WebhookEvent.objects.filter(pk__in=[event.pk for event in events]).update(
+            attempts=F("attempts") - 1, due_at=timezone.now() + timedelta(seconds=1)
+        )
 
 
 def _fail(event: WebhookEvent, exc: Exception) -> None:

@@ -1,12 +1,15 @@
-"""The people, the signed post, and a Telnyx key of our own. sam supervises, lee listens, max none."""
+"""The people, the signed post, a key of our own. sam supervises, lee listens, max may nothing."""
 
 import base64
 import json
+import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
 
 import pytest
+import requests
 from django.contrib.auth.models import Group, User
 from nacl.signing import SigningKey
 
@@ -111,10 +114,65 @@ def lee(db):
 
 
 @pytest.fixture
-def max(db):  # noqa: A001
+def max(db):
     return person("max")
 
 
 @pytest.fixture
 def olga(db):
     return person("olga", "operator", is_staff=True)
+
+
+class Simulator:
+    """A simulator in a process of its own, with a world in which nothing happens by itself."""
+
+    api_key = "KEY-test"
+
+    def __init__(self, folder, webhook_url="http://127.0.0.1:9/"):
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "simulator", "--port", "0", "--seed", "7"),
+                *("--quiet-world", "--api-key", self.api_key, "--data", str(folder)),
+                *("--webhook-url", webhook_url),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.url = self.process.stdout.readline().split()[-1]
+
+    def lever(self, method, path, json=None):
+        answer = requests.request(method, f"{self.url}/_simulator/{path}", json=json, timeout=10)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def call(self, *, talk=False, **more):
+        numbers = {"from": "+13125550101", "to": "+18005550100"}
+        return self.lever("POST", "calls", {**numbers, "talk": talk, **more})
+
+    def effects(self, ids):
+        """Return the actions that took effect on a leg, in the order in which they came."""
+        return [
+            row["action"]
+            for row in self.lever("GET", "commands")
+            if row["call_control_id"] == ids["call_control_id"] and row["took_effect"]
+        ]
+
+    def fault(self, **fault):
+        self.lever("POST", "faults", {"routes": [fault]})
+
+
+@pytest.fixture(scope="session")
+def _simulator(tmp_path_factory):
+    simulator = Simulator(tmp_path_factory.mktemp("simulator"))
+    yield simulator
+    simulator.process.terminate()
+    simulator.process.wait(10)
+
+
+@pytest.fixture
+def simulator(_simulator, settings):
+    """Telnyx, as far as the desk can see, without faults and with its levers at rest."""
+    _simulator.lever("DELETE", "faults")
+    settings.TELNYX_BASE_URL = f"{_simulator.url}/v2"
+    telnyx.cache_clear()
+    return _simulator

@@ -26,7 +26,7 @@ from calls.telnyx.readings import (
 from calls.telnyx.values import JSON, Unreadable, table
 from calls.telnyx.wire import ANSWER_BYTES, COMMAND_TIMEOUT, Timeout, Wire, segment
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 Row = TypeVar("Row")
 Read = Callable[[Mapping[str, JSON]], Row]
 
@@ -234,7 +234,7 @@ def _readable(read: Read[Row], rows: Iterable[JSON]) -> Iterator[Row]:
         try:
             yield read(table(row))
         except Unreadable as exc:
-            log.warning("a row of Telnyx's list was left out: %s", exc)
+            logger.warning("a row of Telnyx's list was left out: %s", exc)
 
 
 def _query(**values: str | None) -> dict[str, str]:

@@ -33,6 +33,18 @@ class Kind(Protocol):
         """Return the value for Telnyx. Raises Refused."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter of a command: what it must be, and how a form presents it."""
+
+    name: str
+    kind: Kind
+    label: str
+    help: str = ""
+    default: str = ""  # what Telnyx does when it is left out
+    required: bool = False
+
+
 Check = Callable[[str], str]  # returns what is wrong with a text, or ""
 
 
@@ -168,7 +180,7 @@ class Items:
     of: Kind
     most: int
 
-    def read(self, raw: object) -> JSON:
+    def read(self, raw: object) -> list[JSON]:
         """Read a list, or its JSON text."""
         rows = _json(raw)
         if not isinstance(rows, list):
@@ -204,13 +216,12 @@ class Tagged:
 
     tag: str
     shapes: Mapping[str, Table]
-    optional_tag: str = ""  # the shape when the tag is left out; none: it is required
     plain: "Mapped" = field(default_factory=lambda: Mapped(Plain()))
 
     def read(self, raw: object) -> JSON:
         """Read an object; under an unknown word, any plain values."""
         values = _object(raw)
-        word = values.get(self.tag, self.optional_tag)
+        word = values.get(self.tag)
         if not isinstance(word, str) or not word:
             raise Refused("is missing", f".{self.tag}")
         return self.shapes.get(word, self.plain).read(values)

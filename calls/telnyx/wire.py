@@ -24,7 +24,7 @@ from urllib3.util import Retry
 from calls.telnyx.errors import Unavailable, from_answer
 from calls.telnyx.values import JSON, Unreadable, decode, table
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Timeout: TypeAlias = tuple[float, float]  # seconds to connect, seconds to the next byte
 Upload: TypeAlias = tuple[str, bytes, str]  # name, content, content type
@@ -124,9 +124,9 @@ class Wire:
             ) as response:
                 content, cut = _read(response, limit, started + sum(timeout))
         except requests.RequestException as exc:
-            log.warning("%s %s: %s", method, path, type(exc).__name__)
+            logger.warning("%s %s: %s", method, path, type(exc).__name__)
             raise _silence(exc, timeout) from exc
-        log.info("%s %s: %d, %.0f ms", method, path, response.status_code, _since_ms(started))
+        logger.info("%s %s: %d, %.0f ms", method, path, response.status_code, _since_ms(started))
         if not 200 <= response.status_code < 300:
             raise from_answer(response.status_code, response.headers, content)
         return Answer(content, cut)

@@ -1,0 +1,440 @@
+"""Wishes: a click, what Telnyx is asked, what the row says. Telnyx is the simulator, over HTTP."""
+
+import itertools
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from calls import commands, projection
+from calls.models import Call, Command
+from tests.conftest import leg
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RECORD = {"format": "wav", "channels": "dual"}
+SAY = {"payload": "Hello.", "voice": "AWS.Polly.Joanna"}
+
+
+@pytest.fixture
+def call(simulator):
+    """Return a live, answered call that the simulator knows too."""
+    return known(simulator.call())
+
+
+def known(ids, **columns):
+    now = timezone.now()
+    return Call.objects.create(
+        call_leg_id=ids["call_leg_id"],
+        call_control_id=ids["call_control_id"],
+        call_session_id=ids["call_session_id"],
+        conversation=ids["call_session_id"],
+        **{"line": "bridged", "direction": "incoming", "started_at": now} | columns,
+    )
+
+
+def press(call, kind, params=None, *, by, request_id=None):
+    request_id = request_id or str(uuid.uuid4())
+    return commands.issue(call, kind, params or {}, by=by, request_id=request_id)
+
+
+def effects(simulator, call):
+    return simulator.effects({"call_control_id": call.call_control_id})
+
+
+def later(command, seconds):
+    """Let time pass for a command: everything about it happened so many seconds earlier."""
+    ago = timedelta(seconds=seconds)
+    for name in ("requested_at", "expires_at", "due_at", "first_sent_at", "accepted_at"):
+        if getattr(command, name):
+            setattr(command, name, getattr(command, name) - ago)
+    command.save()
+
+
+def test_a_click_becomes_a_request_and_its_answer_the_state_of_the_call(simulator, call, sam):
+    command = press(call, "record_start", RECORD, by=sam)
+    assert (command.state, effects(simulator, call)) == ("requested", [])
+
+    commands.send_due()
+
+    command.refresh_from_db()
+    call.refresh_from_db()
+    assert (command.state, command.http_status) == ("accepted", 200)
+    assert (call.recording, call.recording_since_ours) == ("on", command.accepted_at)
+    assert effects(simulator, call) == ["record_start"]
+
+
+def test_a_double_click_is_one_command(simulator, call, sam):
+    twice = [press(call, "speak", SAY, by=sam, request_id="press-1") for _ in range(2)]
+
+    commands.send_due()
+
+    assert twice[0] == twice[1]
+    assert effects(simulator, call) == ["speak"]
+
+
+def test_fifty_posts_of_one_press_at_once_are_one_command(simulator, call, sam):
+    rows, failures = [], []
+
+    def click():
+        try:
+            rows.append(press(call, "speak", SAY, by=sam, request_id="press-1").pk)
+        except Exception as exc:
+            failures.append(exc)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=click) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    commands.send_due()
+
+    assert not failures
+    assert len(set(rows)) == 1
+    assert effects(simulator, call) == ["speak"]
+
+
+def test_a_second_press_joins_the_first_and_knows_whose_it_is(simulator, call, sam, lee):
+    press(call, "record_start", RECORD, by=sam)
+
+    joined = press(call, "record_start", RECORD, by=lee)
+    commands.send_due()
+
+    assert joined.requested_by == sam
+    assert effects(simulator, call) == ["record_start"]
+
+
+def test_two_people_who_say_something_are_both_heard(simulator, call, sam, lee):
+    press(call, "speak", SAY, by=sam)
+    press(call, "speak", SAY, by=lee)
+
+    commands.send_due()
+
+    assert effects(simulator, call) == ["speak", "speak"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ({"line": "ended"}, "hangup"),
+        ({"line": "ringing"}, "record_start"),
+        ({"line": "ringing"}, "speak"),
+        ({"recording": "on"}, "record_start"),
+        ({"recording": "off"}, "record_pause"),
+        ({"recording": "off"}, "record_stop"),
+        ({"recording": "paused"}, "record_pause"),
+        ({"recording": "on"}, "record_resume"),
+        ({"line": "ringing", "direction": "outgoing"}, "answer"),
+        ({"line": "unknown"}, "playback_start"),
+    ],
+)
+def test_what_the_state_rules_out_is_never_asked(sam, columns, kind):
+    call = known(leg(), **columns)
+
+    with pytest.raises(commands.NotNow):
+        press(call, kind, by=sam)
+    assert not Command.objects.exists()
+
+
+def test_what_was_asked_in_order_is_sent_in_order(simulator, call, sam):
+    for round in range(5):
+        press(call, "record_start", RECORD, by=sam)
+        commands.send_due()
+        call.refresh_from_db()
+        press(call, "record_pause", by=sam)
+        Call.objects.filter(pk=call.pk).update(recording="paused")
+        press(call, "record_resume", by=sam)
+        Call.objects.filter(pk=call.pk).update(recording="on")
+        press(call, "record_stop", by=sam)
+        commands.send_due()
+
+    assert effects(simulator, call) == 5 * [
+        "record_start",
+        "record_pause",
+        "record_resume",
+        "record_stop",
+    ]
+
+
+def test_a_command_waits_for_the_one_before_it_and_hangup_waits_for_nobody(simulator, call, sam):
+    call.recording = "on"
+    call.save()
+    first = press(call, "record_pause", by=sam)
+    Command.objects.filter(pk=first.pk).update(due_at=timezone.now() + timedelta(seconds=30))
+    Call.objects.filter(pk=call.pk).update(recording="paused")
+    press(call, "record_resume", by=sam)
+    press(call, "hangup", by=sam)
+
+    commands.send_due()
+
+    assert effects(simulator, call) == ["hangup"]
+
+
+def test_an_answer_lost_after_it_took_effect_is_asked_for_again_without_a_second_effect(
+    simulator, call, sam
+):
+    simulator.fault(action="speak", do="apply_then_drop", times=1)
+    command = press(call, "speak", SAY, by=sam)
+
+    commands.send_due()
+    command.refresh_from_db()
+    assert (command.state, command.may_have_applied) == ("sending", True)
+    Command.objects.update(due_at=timezone.now())
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert (command.state, command.attempts) == ("accepted", 2)
+    assert effects(simulator, call) == ["speak"]
+
+
+def test_a_crash_between_sending_and_writing_has_one_effect(simulator, call, sam, monkeypatch):
+    command = press(call, "speak", SAY, by=sam)
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "accept", lambda *args: None)  # the process dies here
+        commands.send_due()
+    command.refresh_from_db()
+    assert command.state == "sending"
+
+    later(command, 3)
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert command.state == "accepted"
+    assert effects(simulator, call) == ["speak"]
+
+
+def test_a_command_that_nobody_answers_for_a_minute_is_unknown_and_in_doubt(simulator, call, sam):
+    simulator.fault(action="record_start", do="apply_then_drop", times=9)
+    command = press(call, "record_start", RECORD, by=sam)
+    commands.send_due()
+    command.refresh_from_db()
+
+    later(command, 55)
+    commands.send_due()
+
+    command.refresh_from_db()
+    call.refresh_from_db()
+    assert command.state == "unknown"
+    assert call.recording == "doubt"
+    assert len(effects(simulator, call)) == 1
+
+
+def test_a_resume_that_could_not_be_sent_in_time_never_fires(simulator, call, sam):
+    call.recording = "paused"
+    call.save()
+    command = press(call, "record_resume", by=sam)
+    later(command, 6)
+
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert command.state == "expired"
+    assert "5 s" in command.error
+    assert effects(simulator, call) == []
+
+
+def test_a_refusal_is_written_down_in_telnyx_words(simulator, call, sam):
+    simulator.lever("POST", f"calls/{call.call_control_id}/hangup")
+    command = press(call, "speak", SAY, by=sam)
+
+    commands.send_due()
+
+    command.refresh_from_db()
+    call.refresh_from_db()
+    assert (command.state, command.code) == ("failed", "90018")
+    assert "ended" in command.error
+    assert call.probe_at is not None
+
+
+def test_nothing_is_sent_to_a_call_that_ended_meanwhile(simulator, call, sam):
+    command = press(call, "speak", SAY, by=sam)
+    Call.objects.update(line="ended")
+
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert command.state == "expired"
+    assert effects(simulator, call) == []
+
+
+def test_telnyx_asking_to_slow_down_delays_and_loses_nothing(simulator, call, sam):
+    simulator.fault(
+        action="speak", do="status", status=429, times=1, headers={"x-ratelimit-reset": "1"}
+    )
+    command = press(call, "speak", SAY, by=sam)
+
+    commands.send_due()
+    command.refresh_from_db()
+    assert (command.state, command.may_have_applied) == ("sending", False)
+    assert command.due_at > timezone.now()
+    Command.objects.update(due_at=timezone.now())
+    commands.send_due()
+
+    assert effects(simulator, call) == ["speak"]
+
+
+def test_a_provider_that_was_never_reached_leaves_the_command_expired(call, sam, settings):
+    settings.TELNYX_BASE_URL = "http://127.0.0.1:9/v2"
+    commands.telnyx.cache_clear()
+    command = press(call, "speak", SAY, by=sam)
+    commands.send_due()
+    command.refresh_from_db()
+
+    later(command, 9)
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert command.state == "expired"
+
+
+def test_recording_before_the_audio_flows_is_asked_again_as_a_linked_command(
+    simulator, call, sam
+):
+    simulator.fault(
+        action="record_start",
+        do="status",
+        status=422,
+        times=2,
+        body={"errors": [{"code": "90020", "title": "Audio has not started"}]},
+    )
+    first = press(call, "record_start", RECORD, by=sam)
+    for _ in range(3):
+        commands.send_due()
+        Command.objects.update(due_at=timezone.now())
+
+    chain = Command.objects.order_by("requested_at")
+    assert [command.state for command in chain] == ["failed", "failed", "accepted"]
+    assert chain[1].follows == first
+    assert len({command.pk for command in chain}) == 3
+
+
+def test_an_unanswered_stop_is_asked_again_twice_under_new_ids(simulator, call, sam):
+    call.recording = "on"
+    call.save()
+    simulator.fault(action="record_stop", do="drop", times=99)
+    press(call, "record_stop", by=sam)
+    for _ in range(4):
+        commands.send_due()
+        for command in Command.objects.filter(state="sending"):
+            later(command, 55)
+
+    commands.send_due()
+
+    assert Command.objects.count() == 3
+    assert set(Command.objects.values_list("state", flat=True)) == {"unknown"}
+
+
+def test_a_sentence_whose_start_never_comes_is_timed_out_and_confirmed_by_a_late_start(
+    simulator, call, sam, deliver
+):
+    command = press(call, "speak", SAY, by=sam)
+    commands.send_due()
+    command.refresh_from_db()
+    later(command, 6)
+
+    assert commands.watch() == 1
+    command.refresh_from_db()
+    assert command.state == "timed_out"
+    deliver(
+        "call.speak.started",
+        call_leg_id=call.call_leg_id,
+        call_session_id=call.call_session_id,
+    )
+
+    command.refresh_from_db()
+    assert (command.state, command.confirmed_by.event_type) == ("confirmed", "call.speak.started")
+
+
+def test_a_sentence_waiting_behind_another_is_not_late(simulator, call, sam):
+    command = press(call, "speak", SAY, by=sam)
+    commands.send_due()
+    command.refresh_from_db()
+    later(command, 6)
+    Call.objects.update(sound="speaking")
+
+    assert commands.watch() == 0
+
+
+def test_two_supervisors_at_once_have_one_effect_each_round(simulator, sam, lee):
+    calls = [known(simulator.call()) for _ in range(10)]
+    failures = []
+
+    def click(person, call):
+        try:
+            press(call, "record_start", RECORD, by=person)
+            commands.send_due()
+        except commands.NotNow:
+            pass
+        except Exception as exc:
+            failures.append(exc)
+        finally:
+            connection.close()
+
+    for call in calls:
+        threads = [threading.Thread(target=click, args=(who, call)) for who in (sam, lee)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    commands.send_due()
+
+    assert not failures
+    assert [effects(simulator, call) for call in calls] == 10 * [["record_start"]]
+
+
+def test_a_dialled_call_gets_its_row_from_the_answer(simulator, sam):
+    params = {"to": "+13125550111", "from": "+18005550100", "connection_id": "1"}
+    command = press(None, "dial", params, by=sam)
+
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert command.state == "accepted"
+    assert command.call.call_control_id == command.answer["call_control_id"]
+
+
+def test_without_an_api_key_the_row_says_what_to_set(call, sam, settings):
+    settings.TELNYX_API_KEY = ""
+    command = press(call, "speak", SAY, by=sam)
+
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert (command.state, "TELNYX_API_KEY" in command.error) == ("failed", True)
+
+
+def test_any_2xx_settles_even_after_we_gave_up(simulator, call, sam):
+    command = press(call, "record_start", RECORD, by=sam)
+    Command.objects.update(state="unknown", attempts=1, first_sent_at=timezone.now())
+
+    commands.accept(command, {}, 200)
+
+    command.refresh_from_db()
+    call.refresh_from_db()
+    assert (command.state, call.recording) == ("accepted", "on")
+
+
+def test_the_states_have_no_way_back(simulator, call, sam):
+    command = press(call, "speak", SAY, by=sam)
+    commands.send_due()
+    command.refresh_from_db()
+    before = (command.state, command.accepted_at)
+
+    commands.accept(command, {}, 200)
+    commands._settle(command, "failed", "late doubt")
+    with connection.cursor():
+        projection.refold(call)
+
+    command.refresh_from_db()
+    assert (command.state, command.accepted_at) == before
+
+
+def test_no_two_kinds_share_a_rule_by_accident():
+    lanes = [kinds for kinds in commands.LANES.values()]
+
+    assert sorted(itertools.chain(*lanes)) == sorted(commands.RULES)
