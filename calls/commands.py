@@ -11,7 +11,7 @@ to live. Any 2xx settles it, whoever brings it; our own doubts are fenced by the
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -153,37 +153,44 @@ def _issue(
 def send_due(*, overdue: timedelta = timedelta()) -> int:
     """Send commands until none is due (or none is overdue by so much); return how many."""
     sent = 0
-    while (command := _claim(timezone.now() - overdue)) is not None:
-        _send(command)
-        sent += 1
+    while (command := _next(overdue)) is not None:
+        if reason := _too_late(command):
+            _give_up(command, reason)
+        elif _claim(command):
+            _send(command)
+            sent += 1
     return sent
 
 
-def _claim(due_before: datetime) -> Command | None:
-    """Take the oldest due command that nothing earlier in its lane keeps waiting."""
-    due = Command.objects.filter(state__in=Command.OPEN, due_at__lte=due_before)
-    for command in due.select_related("call").order_by("requested_at", "id")[:50]:
-        if _waits(command):
-            continue
-        if reason := _too_late(command):
-            _give_up(command, reason)
-            continue
-        now = timezone.now()
-        taken = Command.objects.filter(
-            pk=command.pk, attempts=command.attempts, due_at=command.due_at
-        ).update(
-            state=Command.State.SENDING,
-            attempts=command.attempts + 1,
-            due_at=now + (LATER_LEASE if command.attempts else LEASE),
-            first_sent_at=command.first_sent_at or now,
-            last_sent_at=now,
-            may_have_applied=True,  # true from here on, should we not live to hear the answer
-        )
-        if taken:
-            command.attempts += 1
-            command.first_sent_at = command.first_sent_at or now
-            return command
-    return None
+def _next(overdue: timedelta) -> Command | None:
+    """Return the oldest due command that nothing earlier in its lane keeps waiting."""
+    due = Command.objects.filter(
+        state__in=Command.OPEN, due_at__lte=timezone.now() - overdue
+    ).select_related("call")
+    ready = (command for command in due.order_by("requested_at", "id")[:100])
+    return next((command for command in ready if not _waits(command)), None)
+
+
+def _claim(command: Command) -> bool:
+    """Take a command for one attempt, until the lease ends. Says whether it is ours."""
+    now = timezone.now()
+    first_sent_at = command.first_sent_at or now
+    taken = Command.objects.filter(
+        pk=command.pk,
+        state__in=Command.OPEN,
+        attempts=command.attempts,
+        due_at=command.due_at,
+    ).update(
+        state=Command.State.SENDING,
+        attempts=command.attempts + 1,
+        due_at=now + (LATER_LEASE if command.attempts else LEASE),
+        first_sent_at=first_sent_at,
+        last_sent_at=now,
+        may_have_applied=True,  # true from here on, should we not live to hear the answer
+    )
+    command.attempts += 1
+    command.first_sent_at = first_sent_at
+    return bool(taken)
 
 
 def _waits(command: Command) -> bool:

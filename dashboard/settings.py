@@ -3,6 +3,7 @@
 The defaults suit one machine with nothing installed: SQLite and files below TAPELINE_DATA.
 """
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -105,13 +106,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
             "PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=1000;"
         ),
     }
+    # A file, not memory: threads and processes of the tests share it as in life.
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
-    DATABASES["default"]["OPTIONS"] = {
-        "connect_timeout": 2,
-        "application_name": "tapeline",
-        "options": "-c statement_timeout=5000 -c lock_timeout=2000"
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        connect_timeout=2,
+        application_name="tapeline",
+        options="-c statement_timeout=5000 -c lock_timeout=2000"
         " -c idle_in_transaction_session_timeout=10000",
-    }
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker: a doorbell only; without one the pump does the same work a second later

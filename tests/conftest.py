@@ -153,7 +153,7 @@ class Simulator:
         """Return the actions that took effect on a leg, in the order in which they came."""
         return [
             row["action"]
-            for row in self.lever("GET", "commands")
+            for row in self.lever("GET", "commands")["commands"]
             if row["call_control_id"] == ids["call_control_id"] and row["took_effect"]
         ]
 
