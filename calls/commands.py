@@ -301,7 +301,7 @@ def _refused(command: Command, exc: Rejected) -> None:
         settled = _settle(command, fate, exc)
         if settled and exc.audio_not_flowing:
             _follow(command, after=AUDIO_SOON, tries=AUDIO_TRIES)
-        if settled and exc.call_ended and command.call_id:
+        if settled and (exc.call_ended or exc.not_found) and command.call_id:
             Call.objects.filter(pk=command.call_id).exclude(line=fold.Line.ENDED).update(
                 probe_at=timezone.now()
             )

@@ -1,6 +1,6 @@
 """Facts are applied here: the state of the call by the fold, and whatever else hangs on an event.
 
-    due WebhookEvents --by leg--> fold + handlers, one commit --> applied | ignored | dead
+    due WebhookEvents --some legs--> fold + handlers, one commit --> applied | ignored | dead
 
 Other packages add handlers with `@handles("call.recording.saved")`. A handler runs inside the
 transaction that marks its event applied, may run twice, and does no network and no file work.
@@ -8,11 +8,13 @@ transaction that marks its event applied, may run twice, and does no network and
 
 import contextlib
 import logging
+import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -38,11 +40,15 @@ WITHOUT_EFFECT = frozenset(
 """Events of the life of a call that the timeline shows and the fold does not need."""
 
 BATCH = 200
+SLICE = 12  # events in one commit; meanwhile SQLite's other writers wait
+GAP_S = 0.002  # in which they have their turn
 LEASE = timedelta(seconds=10)
 BACKOFF_S = (1, 5, 30, 120)
 MOST_ATTEMPTS = len(BACKOFF_S) + 1
 
 _handlers: defaultdict[str, list[Handler]] = defaultdict(list)
+_draining = threading.Lock()
+_asked = threading.Event()
 
 
 def handles(event_type: str) -> Callable[[Handler], Handler]:
@@ -60,12 +66,25 @@ def is_known(event_type: str) -> bool:
     return event_type in fold.TYPES or event_type in WITHOUT_EFFECT or event_type in _handlers
 
 
+def drain() -> None:
+    """Apply what is due, in one thread of this process: a second would wait for the first."""
+    _asked.set()
+    while _asked.is_set() and _draining.acquire(blocking=False):
+        try:
+            _asked.clear()
+            apply_due()
+        finally:
+            _draining.release()
+
+
 def apply_due(*, overdue: timedelta = timedelta()) -> int:
     """Apply events until none is due (or none is overdue by so much); return how many."""
     done = 0
     while batch := _claim(timezone.now() - overdue):
-        for leg, events in _by_leg(batch):
-            _apply(leg, events)
+        for some in _slices(batch):
+            _apply(some)
+            if connection.vendor == "sqlite":
+                time.sleep(GAP_S)
         done += len(batch)
     return done
 
@@ -89,46 +108,61 @@ def _claim(due_before: datetime) -> list[WebhookEvent]:
     return list(pending.filter(pk__in=keys, due_at=lease).order_by("id"))
 
 
-def _by_leg(batch: Iterable[WebhookEvent]) -> Iterable[tuple[str, list[WebhookEvent]]]:
+def _by_leg(batch: Iterable[WebhookEvent]) -> list[list[WebhookEvent]]:
     legs: defaultdict[str, list[WebhookEvent]] = defaultdict(list)
     for event in batch:
         legs[event.call_leg_id].append(event)
-    return legs.items()
+    return list(legs.values())
 
 
-def _apply(leg: str, events: Sequence[WebhookEvent]) -> None:
+def _slices(batch: Iterable[WebhookEvent]) -> Iterator[list[WebhookEvent]]:
+    """Cut a batch into what one commit applies; the events of a leg stay together."""
+    some: list[WebhookEvent] = []
+    for events in _by_leg(batch):
+        some += events
+        if len(some) >= SLICE:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _apply(events: Sequence[WebhookEvent]) -> None:
+    """Apply events in one commit; if that fails, leg by leg, and at last one by one."""
     if events[0].attempts > MOST_ATTEMPTS:  # nobody lived to write down why
         _fail(events[0], RuntimeError("the process ended each time this event was applied"))
         return
     try:
         with transaction.atomic():
-            _apply_together(leg, events)
+            _apply_together(events)
     except OperationalError as exc:
-        logger.warning("events of leg %s wait for the database: %s", leg, exc)
+        logger.warning("%d events wait for the database: %s", len(events), exc)
         _excuse(events)
     except Exception as exc:  # an event must outlive whatever its handler raises
-        if len(events) > 1:
-            for event in events:
-                _apply(leg, [event])
-        else:
+        if len(events) == 1:
             _fail(events[0], exc)
+            return
+        legs = _by_leg(events)
+        for fewer in legs if len(legs) > 1 else [[event] for event in events]:
+            _apply(fewer)
 
 
-def _apply_together(leg: str, events: Sequence[WebhookEvent]) -> None:
-    known = [event for event in events if leg and is_known(event.event_type)]
-    if known:
-        call = projection.locked(
-            leg,
-            session=next((e.call_session_id for e in known if e.call_session_id), ""),
-            control=next((e.call_control_id for e in known if e.call_control_id), ""),
-        )
-        for event in known:
-            for handler in _handlers[event.event_type]:
-                handler(event, payloads.parse(bytes(event.raw)), call)
-        if any(event.event_type in fold.TYPES for event in known):
-            projection.refold(call)
-        elif any(event.event_type in WITHOUT_EFFECT for event in known):
-            projection.touch(call)
+def _apply_together(events: Sequence[WebhookEvent]) -> None:
+    known = [event for event in events if event.call_leg_id and is_known(event.event_type)]
+    calls = projection.all_locked(_ids(same) for same in _by_leg(known))
+    refolded: dict[str, Call] = {}
+    touched: dict[str, Call] = {}
+    for event in known:
+        call = calls[event.call_leg_id]
+        for handler in _handlers[event.event_type]:
+            handler(event, payloads.parse(bytes(event.raw)), call)
+        if event.event_type in fold.TYPES:
+            refolded[event.call_leg_id] = call
+        elif event.event_type in WITHOUT_EFFECT:
+            touched[event.call_leg_id] = call
+    projection.refold(*refolded.values())
+    for leg in touched.keys() - refolded.keys():
+        projection.touch(touched[leg])
     for state, rows in (
         (WebhookEvent.State.APPLIED, known),
         (WebhookEvent.State.IGNORED, [event for event in events if event not in known]),
@@ -137,6 +171,15 @@ def _apply_together(leg: str, events: Sequence[WebhookEvent]) -> None:
             WebhookEvent.objects.filter(pk__in=[row.pk for row in rows]).update(
                 state=state, error=""
             )
+
+
+def _ids(events: Sequence[WebhookEvent]) -> projection.Ids:
+    """Return how the events of a leg name their call."""
+    return projection.Ids(
+        events[0].call_leg_id,
+        next((event.call_session_id for event in events if event.call_session_id), ""),
+        next((event.call_control_id for event in events if event.call_control_id), ""),
+    )
 
 
 def _excuse(events: Sequence[WebhookEvent]) -> None:

@@ -3,10 +3,13 @@
 WebhookEvent rows of the leg + Commands that reached Telnyx --fold--> Call, confirmed Commands
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -22,38 +25,79 @@ FIRST_PROBE = timedelta(seconds=3)  # time for the call's other webhooks to come
 FATES = {state.value: fold.Fate.APPLIED for state in Command.APPLIED} | {
     Command.State.UNKNOWN.value: fold.Fate.UNKNOWN
 }
+COLUMNS = [field.name for field in fields(fold.CallState) if field.name != "confirmed"]
+
+
+class Ids(NamedTuple):
+    """How an event names its call."""
+
+    leg: str
+    session: str = ""
+    control: str = ""
+
+
+class Fact(NamedTuple):
+    """One event as the fold sees it, and its row."""
+
+    event: fold.Event
+    pk: int
 
 
 def locked(leg: str, *, session: str = "", control: str = "") -> Call:
     """Return the row of a leg, made if need be, and hold it until the transaction ends."""
-    Call.objects.get_or_create(
-        call_leg_id=leg,
-        defaults={
-            "call_control_id": control,
-            "call_session_id": session,
-            "conversation": session or leg,
-            "probe_at": timezone.now() + FIRST_PROBE,
-        },
+    return all_locked([Ids(leg, session, control)])[leg]
+
+
+def all_locked(ids: Iterable[Ids]) -> dict[str, Call]:
+    """Return the rows of several legs by leg, as `locked` does.
+
+    All are made before any is held, and always in the same order: so nobody waits in a circle.
+    """
+    wanted = {each.leg: each for each in sorted(ids)}
+    rows = Call.objects.filter(call_leg_id__in=wanted)
+    known = set(rows.values_list("call_leg_id", flat=True))
+    if new := [each for leg, each in wanted.items() if leg not in known]:
+        Call.objects.bulk_create(map(_new, new), ignore_conflicts=True)
+    held = {call.call_leg_id: call for call in rows.select_for_update().order_by("call_leg_id")}
+    for leg, call in held.items():
+        _learn(call, wanted[leg])
+    return held
+
+
+def _new(ids: Ids) -> Call:
+    return Call(
+        call_leg_id=ids.leg,
+        call_control_id=ids.control,
+        call_session_id=ids.session,
+        conversation=ids.session or ids.leg,
+        probe_at=timezone.now() + FIRST_PROBE,
     )
-    call = Call.objects.select_for_update().get(call_leg_id=leg)
+
+
+def _learn(call: Call, ids: Ids) -> None:
+    """Write down ids that the call did not have yet."""
     learnt = {
-        "call_control_id": call.call_control_id or control,
-        "call_session_id": call.call_session_id or session,
+        "call_control_id": call.call_control_id or ids.control,
+        "call_session_id": call.call_session_id or ids.session,
     }
     if any(getattr(call, name) != value for name, value in learnt.items()):
-        learnt["conversation"] = call.conversation if call.call_session_id else session
+        learnt["conversation"] = call.conversation if call.call_session_id else ids.session
         for name, value in learnt.items():
             setattr(call, name, value)
         Call.objects.filter(pk=call.pk).update(**learnt)
-    return call
 
 
-def refold(call: Call) -> None:
-    """Compute a locked call anew from its facts and write what changed."""
-    facts = _facts(call)
-    orders = list(Command.objects.filter(call=call, state__in=FATES, first_sent_at__isnull=False))
-    state = fold.fold((fact for fact, _ in facts), map(_order, orders))
-    confirmed = _confirm(orders, state.confirmed, {fact.event_id: row for fact, row in facts})
+def refold(*calls: Call) -> None:
+    """Compute locked calls anew from their facts and write what changed."""
+    facts = _facts({call.call_leg_id for call in calls})
+    orders = _orders(calls)
+    for call in calls:
+        _refold(call, facts[call.call_leg_id], orders[call.pk])
+
+
+def _refold(call: Call, facts: Sequence[Fact], orders: Sequence[Command]) -> None:
+    state = fold.fold((fact.event for fact in facts), map(_order, orders))
+    confirmed = _confirm(orders, state.confirmed, {fact.event.event_id: fact for fact in facts})
     changes = _changes(call, state)
     if changes or confirmed:
         touch(call, **changes)
@@ -67,27 +111,28 @@ def touch(call: Call, **changes: object) -> None:
     transaction.on_commit(partial(ring, LIVE))
 
 
-def _facts(call: Call) -> list[tuple[fold.Event, WebhookEvent]]:
-    rows = WebhookEvent.objects.filter(call_leg_id=call.call_leg_id, event_type__in=fold.TYPES)
-    facts = []
-    for row in rows:
+def _facts(legs: Collection[str]) -> dict[str, list[Fact]]:
+    rows = WebhookEvent.objects.filter(call_leg_id__in=legs, event_type__in=fold.TYPES)
+    facts: defaultdict[str, list[Fact]] = defaultdict(list)
+    for leg, pk, event_id, event_type, occurred_at, received_at, raw in rows.values_list(
+        "call_leg_id", "pk", "event_id", "event_type", "occurred_at", "received_at", "raw"
+    ):
         try:
-            payload = payloads.parse(bytes(row.raw)).payload
+            payload = payloads.parse(bytes(raw)).payload
         except payloads.Unreadable:
             continue  # it is marked on its own row
-        facts.append(
-            (
-                fold.Event(
-                    event_id=row.event_id,
-                    event_type=row.event_type,
-                    occurred_at=row.occurred_at or row.received_at,
-                    received_at=row.received_at,
-                    payload=payload,
-                ),
-                row,
-            )
-        )
+        at = occurred_at or received_at
+        facts[leg].append(Fact(fold.Event(event_id, event_type, at, received_at, payload), pk))
     return facts
+
+
+def _orders(calls: Sequence[Call]) -> dict[UUID, list[Command]]:
+    sent = Command.objects.filter(call__in=calls, state__in=FATES, first_sent_at__isnull=False)
+    orders: defaultdict[UUID, list[Command]] = defaultdict(list)
+    for command in sent:
+        if command.call_id:
+            orders[command.call_id].append(command)
+    return orders
 
 
 def _order(command: Command) -> fold.Order:
@@ -105,13 +150,13 @@ def _order(command: Command) -> fold.Order:
 
 
 def _confirm(
-    orders: Sequence[Command], confirmed: Mapping[str, str], rows: dict[str, WebhookEvent]
+    orders: Sequence[Command], confirmed: Mapping[str, str], facts: Mapping[str, Fact]
 ) -> bool:
     """Mark the commands that an event has proved. Says whether any was marked."""
     marked = 0
     for command in orders:
-        row = rows.get(confirmed.get(str(command.pk), ""))
-        if row is not None and command.state != Command.State.CONFIRMED:
+        proof = facts.get(confirmed.get(str(command.pk), ""))
+        if proof is not None and command.state != Command.State.CONFIRMED:
             marked += Command.objects.filter(
                 pk=command.pk,
                 state__in=[
@@ -121,16 +166,15 @@ def _confirm(
                 ],
             ).update(
                 state=Command.State.CONFIRMED,
-                confirmed_at=row.received_at,
-                confirmed_by=row,
-                settled_at=command.settled_at or row.received_at,
+                confirmed_at=proof.event.received_at,
+                confirmed_by=proof.pk,
+                settled_at=command.settled_at or proof.event.received_at,
             )
     return bool(marked)
 
 
 def _changes(call: Call, state: fold.CallState) -> dict[str, object]:
-    new: dict[str, object] = asdict(state)
-    del new["confirmed"]
+    new: dict[str, object] = {name: getattr(state, name) for name in COLUMNS}
     for name in ("from_number", "to_number", "caller_name", "sound_medium"):
         new[name] = str(new[name])[:255]
     for name in ("hangup_cause", "hangup_source"):

@@ -38,7 +38,7 @@ def _probe(call: Call) -> None:
     try:
         status = telnyx().call(call.call_control_id)
     except Rejected as exc:
-        if not exc.call_ended:
+        if not (exc.not_found or exc.call_ended):
             logger.warning("Telnyx does not tell of call %s: %s", call.pk, exc)
             return
         is_alive, ended_at = False, None  # it remembers an ended call for ten minutes only

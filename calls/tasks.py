@@ -14,4 +14,4 @@ def control() -> None:
 @shared_task(name="calls.tasks.events")
 def apply_events() -> None:
     """Apply the events that are due."""
-    events.apply_due()
+    events.drain()

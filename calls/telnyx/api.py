@@ -167,7 +167,7 @@ class Telnyx:
 
     def media(self) -> Iterator[Media]:
         """Yield the files of the media store."""
-        return self._all(Media.read, "/media", {})
+        return _readable(Media.read, self._wire.rows("/media", {}, size=""))
 
     def upload_media(
         self, name: str, content: bytes, *, content_type: str, ttl_s: int = MEDIA_LIFE_S

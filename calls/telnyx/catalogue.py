@@ -233,14 +233,14 @@ RECORD_START = (
     ),
     Parameter(
         name="transcription_min_speaker_count",
-        kind=Whole(1, 100, "speakers"),
+        kind=Whole(1, 100),
         label="Fewest speakers",
         help="Google only.",
         default="2",
     ),
     Parameter(
         name="transcription_max_speaker_count",
-        kind=Whole(1, 100, "speakers"),
+        kind=Whole(1, 100),
         label="Most speakers",
         help="Google only.",
         default="6",

@@ -146,7 +146,7 @@ class Number:
 class Loop:
     """How often a sound is played: 1 to 100 times, or "infinity"."""
 
-    times: Whole = Whole(1, 100, "times")
+    times: Whole = Whole(1, 100)
 
     def read(self, raw: object) -> JSON:
         """Read a count, or the word."""

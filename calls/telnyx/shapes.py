@@ -114,7 +114,7 @@ def _model(**fields: Kind) -> Table:
     return _engine(transcription_model=TEXT, interim_results=YES_NO, **fields)
 
 
-SPEAKERS = Whole(1, 100, "speakers")
+SPEAKERS = Whole(1, 100)
 PHRASES = Items(Text(100), 500)
 TERMS = Items(Text(100), 100)
 GOOGLE = _engine(

@@ -27,20 +27,30 @@ def decode(raw: bytes) -> JSON:
     Raises Unreadable.
     """
     try:
-        return _storable(json.loads(raw.decode()), DEPTH)
+        value: JSON = DECODER.decode(raw.decode())
+        # only an escape can smuggle such characters in, and only brackets can nest
+        if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") > DEPTH:
+            value = _storable(value, DEPTH)
     except UnicodeDecodeError as exc:
         raise Unreadable(f"not UTF-8 at byte {exc.start}") from exc
     except RecursionError as exc:
         raise Unreadable(f"nested deeper than {DEPTH} levels") from exc
     except ValueError as exc:
         raise Unreadable(f"not JSON: {exc}") from exc
+    return value
+
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
+
+
+DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=lambda _: None)
 
 
 def _storable(value: JSON, depth: int) -> JSON:
     if isinstance(value, str):
         return UNSTORABLE.sub(REPLACEMENT, value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
     if isinstance(value, dict | list) and depth == 0:
         raise Unreadable(f"nested deeper than {DEPTH} levels")
     if isinstance(value, dict):

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.util import Retry
 
 from calls.telnyx.errors import Unavailable, from_answer
@@ -136,9 +136,11 @@ class Wire:
     ) -> Iterator[dict[str, JSON]]:
         """Yield the rows of every page, whether the answers name a cursor or a number of pages.
 
+        `size` is the parameter that asks for large pages, "" where Telnyx documents none.
         Raises Unavailable also for pages that never end: a list cut short must not look whole.
         """
-        page: dict[str, str] = {size: str(PAGE_ROWS)}
+        sized = {size: str(PAGE_ROWS)} if size else {}
+        page = sized
         previous: JSON = None
         for number in range(1, MAX_PAGES + 1):
             answer = self.ask("GET", path, query={**query, **page}).table()
@@ -151,7 +153,7 @@ class Wire:
             following = _following(table(answer.get("meta")), number) if rows else {}
             if not following:
                 return
-            page, previous = {size: str(PAGE_ROWS), **following}, rows
+            page, previous = sized | following, rows
         raise Unavailable(f"Telnyx's list has more than {MAX_PAGES} pages", maybe_applied=False)
 
 
@@ -185,7 +187,7 @@ def _read(response: requests.Response, limit: int, deadline: float) -> tuple[byt
 def _silence(exc: requests.RequestException, timeout: Timeout) -> Unavailable:
     reason = getattr(exc.args[0], "reason", None) if exc.args else None
     cause = reason.args[0] if reason is not None and reason.args else None
-    if isinstance(exc, requests.ConnectTimeout) or isinstance(reason, ConnectTimeoutError):
+    if isinstance(exc, requests.ConnectTimeout):
         return Unavailable(f"Telnyx was not reached within {timeout[0]:g} s", maybe_applied=False)
     if isinstance(reason, NewConnectionError):
         return Unavailable("Telnyx cannot be reached", maybe_applied=False)

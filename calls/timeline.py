@@ -1,0 +1,177 @@
+"""The story of a call, told by our clock: facts of Telnyx and wishes of people, kept apart.
+
+WebhookEvents + Commands of a leg --by our time--> [Entry]; captions are a story of their own
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from calls.models import Call, Command, WebhookEvent
+from calls.telnyx import payloads
+from calls.telnyx.values import JSON, text
+from calls.wishes import Wish
+
+NEWEST_FACTS = 300
+NEWEST_CAPTIONS = 200
+CAPTION = "call.transcription"
+DIGIT = "•"  # what callers type may be a card number
+
+Payload = Mapping[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the story: a fact, or else a wish."""
+
+    at: datetime  # our clock
+    title: str = ""
+    detail: str = ""
+    event: WebhookEvent | None = None
+    wish: Wish | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One final caption of a live call."""
+
+    at: datetime
+    text: str
+    track: str
+
+
+def entries(call: Call) -> list[Entry]:
+    """Return facts and wishes in the order in which they reached us; two queries."""
+    events = WebhookEvent.objects.filter(call_leg_id=call.call_leg_id).exclude(event_type=CAPTION)
+    facts = [_fact(event) for event in events.order_by("-received_at", "-id")[:NEWEST_FACTS]]
+    wishes = [
+        Entry(command.requested_at, wish=Wish(command))
+        for command in call.commands.select_related("requested_by")
+    ]
+    return sorted([*facts, *wishes], key=lambda entry: entry.at)
+
+
+def captions(call: Call) -> list[Caption]:
+    """Return the newest final captions, oldest first, without those heard during a pause."""
+    events = WebhookEvent.objects.filter(call_leg_id=call.call_leg_id, event_type=CAPTION)
+    paused = pauses(call)
+    found = []
+    for event in events.order_by("-received_at", "-id")[:NEWEST_CAPTIONS]:
+        caption = payloads.LiveTranscription.read(_payload(event))
+        hidden = any(
+            begun <= event.received_at and (ended is None or event.received_at <= ended)
+            for begun, ended in paused
+        )
+        if caption.is_final and caption.text and not hidden:
+            found.append(Caption(event.received_at, caption.text, caption.track))
+    return found[::-1]
+
+
+def pauses(call: Call) -> list[tuple[datetime, datetime | None]]:
+    """Return when the recording was paused, from the click on: what was said then is not shown."""
+    found: list[tuple[datetime, datetime | None]] = []
+    applied = call.commands.filter(
+        kind__in=[Command.Kind.RECORD_PAUSE, Command.Kind.RECORD_RESUME, Command.Kind.RECORD_STOP],
+        accepted_at__isnull=False,
+    )
+    for command in applied.order_by("requested_at", "pk"):
+        is_open = bool(found) and found[-1][1] is None
+        if command.kind == Command.Kind.RECORD_PAUSE and not is_open:
+            found.append((command.requested_at, None))
+        elif command.kind != Command.Kind.RECORD_PAUSE and is_open:
+            found[-1] = (found[-1][0], command.accepted_at)
+    return found
+
+
+def _fact(event: WebhookEvent) -> Entry:
+    title, tell = FACTS.get(event.event_type, (event.event_type, _nothing))
+    return Entry(event.received_at, title, tell(_payload(event)), event=event)
+
+
+def _payload(event: WebhookEvent) -> Payload:
+    try:
+        return payloads.parse(bytes(event.raw)).payload
+    except payloads.Unreadable:
+        return {}
+
+
+def _words(value: JSON) -> str:
+    """Write one of Telnyx's constants as words: normal_clearing -> normal clearing."""
+    return text(value, 100).replace("_", " ").replace("-", " ").lower()
+
+
+def _nothing(payload: Payload) -> str:
+    return ""
+
+
+def _status(payload: Payload) -> str:
+    return _words(payload.get("status"))
+
+
+def _result(payload: Payload) -> str:
+    return _words(payload.get("result"))
+
+
+def _parties(payload: Payload) -> str:
+    said = [text(payload.get("caller_id_name"), 100), _words(payload.get("direction"))]
+    return ", ".join(part for part in said if part)
+
+
+def _hangup(payload: Payload) -> str:
+    cause, source = _words(payload.get("hangup_cause")), _words(payload.get("hangup_source"))
+    by = f"by the {source}" if source in ("caller", "callee") else ""
+    return ", ".join(part for part in (cause, by) if part)
+
+
+def _played(payload: Payload) -> str:
+    name = text(payload.get("media_name") or payload.get("media_url"), 200)
+    return ", ".join(part for part in (name, _status(payload)) if part)
+
+
+def _key(payload: Payload) -> str:
+    return DIGIT * len(text(payload.get("digit"), 1))
+
+
+def _keys(payload: Payload) -> str:
+    digits = DIGIT * len(text(payload.get("digits"), 64))
+    return ", ".join(part for part in (digits, _status(payload)) if part)
+
+
+def _saved(payload: Payload) -> str:
+    saved = payloads.RecordingSaved.read(payload)
+    said = [f"{saved.channels} channel", saved.format] if saved.channels else [saved.format]
+    if saved.started_at and saved.ended_at:
+        said.append(f"{(saved.ended_at - saved.started_at).total_seconds():.0f} s")
+    return ", ".join(part for part in said if part)
+
+
+def _reason(payload: Payload) -> str:
+    return payloads.RecordingError.read(payload).reason
+
+
+FACTS: Mapping[str, tuple[str, Callable[[Payload], str]]] = {
+    "call.initiated": ("Call began", _parties),
+    "call.answered": ("Answered", _nothing),
+    "call.bridged": ("Bridged with another leg", _nothing),
+    "call.hold": ("Put on hold", _nothing),
+    "call.unhold": ("Taken off hold", _nothing),
+    "call.enqueued": ("Entered a queue", _nothing),
+    "call.dequeued": ("Left the queue", _nothing),
+    "call.hangup": ("Hung up", _hangup),
+    "call.speak.started": ("Speaking began", _nothing),
+    "call.speak.ended": ("Speaking ended", _status),
+    "call.playback.started": ("Sound began", _played),
+    "call.playback.ended": ("Sound ended", _played),
+    "call.dtmf.received": ("Key pressed", _key),
+    "call.gather.ended": ("Keys gathered", _keys),
+    "call.recording.saved": ("Recording ready at Telnyx", _saved),
+    "call.recording.error": ("Recording failed at Telnyx", _reason),
+    "call.recording.transcription.saved": ("Transcript ready at Telnyx", _status),
+    "call.machine.detection.ended": ("Answering machine check", _result),
+    "call.machine.greeting.ended": ("Machine's greeting ended", _result),
+    "call.machine.premium.detection.ended": ("Answering machine check", _result),
+    "call.machine.premium.greeting.ended": ("Machine's greeting ended", _result),
+    "call.cost": ("Cost told", _nothing),
+    "reconcile.alive": ("Telnyx, when asked, said that the call lives", _nothing),
+    "reconcile.ended": ("Telnyx, when asked, said that the call is over", _nothing),
+}

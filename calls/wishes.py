@@ -1,0 +1,155 @@
+"""Commands in the words of the page: what was asked, by whom, how far it came, what to do next.
+
+Three words are kept apart: requested (by a person), accepted (Telnyx answered 2xx), confirmed (its
+webhook came). For the kinds without a webhook the page never says more than accepted.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
+
+from calls.commands import LANES
+from calls.models import Call, Command, Kind
+
+DOING = {
+    Kind.RECORD_START: "Starting the recording",
+    Kind.RECORD_PAUSE: "Pausing",
+    Kind.RECORD_RESUME: "Resuming",
+    Kind.RECORD_STOP: "Stopping the recording",
+    Kind.SPEAK: "Sending the text",
+    Kind.PLAYBACK_START: "Starting the sound",
+    Kind.PLAYBACK_STOP: "Stopping the sound",
+    Kind.ANSWER: "Answering",
+    Kind.HANGUP: "Hanging up",
+    Kind.DIAL: "Calling",
+    Kind.TRANSCRIPTION_START: "Starting captions",
+    Kind.TRANSCRIPTION_STOP: "Stopping captions",
+}
+TROUBLE = {
+    Command.State.FAILED: "Refused",
+    Command.State.EXPIRED: "Not sent",
+    Command.State.UNKNOWN: "In doubt",
+    Command.State.TIMED_OUT: "Accepted, but not confirmed",
+}
+ADVICE = {
+    Command.State.FAILED: "Nothing changed on the call.",
+    Command.State.EXPIRED: "Nothing changed on the call; press again if it is still wanted.",
+    Command.State.UNKNOWN: "It may have taken effect or not; press again to be sure.",
+    Command.State.TIMED_OUT: "Listen to the call, or press again.",
+}
+RECORDING_IN_DOUBT = (
+    "The recording may run or not: pause or stop it again to be sure, and check the file."
+)
+DIAL_IN_DOUBT = "The call may have been placed: look at the board before calling again."
+NEWEST = 6  # commands of a leg that its row looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One command, ready to be shown."""
+
+    command: Command
+
+    @property
+    def label(self) -> str:
+        return str(self.command.get_kind_display())
+
+    @property
+    def who(self) -> str:
+        return name(self.command.requested_by)
+
+    @property
+    def object(self) -> str:
+        """Return what the command is about, beyond its kind."""
+        params = self.command.params
+        for field in ("payload", "media_name", "audio_url", "to"):
+            if isinstance(params.get(field), str):
+                return str(params[field])
+        return ""
+
+    @property
+    def is_again(self) -> bool:
+        """Say whether the desk asked again of its own accord."""
+        return self.command.follows_id is not None
+
+    @property
+    def doing(self) -> str:
+        return DOING.get(Kind(self.command.kind), "Asking")
+
+    @property
+    def trouble(self) -> str:
+        return TROUBLE.get(Command.State(self.command.state), "")
+
+    @property
+    def reason(self) -> str:
+        """Return why it went wrong, or what keeps it waiting."""
+        return self.command.error
+
+    @property
+    def advice(self) -> str:
+        state = Command.State(self.command.state)
+        if state == Command.State.UNKNOWN and self.command.kind in LANES["recording"]:
+            return RECORDING_IN_DOUBT
+        if state == Command.State.UNKNOWN and self.command.kind == Kind.DIAL:
+            return DIAL_IN_DOUBT
+        return ADVICE.get(state, "")
+
+    @property
+    def accepted_is_all(self) -> bool:
+        """Say whether "accepted" is the most that will ever be known."""
+        return self.command.accepted_at is not None and not self.command.has_webhook
+
+    @property
+    def awaits_webhook(self) -> bool:
+        return self.command.state == Command.State.ACCEPTED and self.command.has_webhook
+
+
+def name(user: User | None) -> str:
+    """Return how people call a person."""
+    return user.get_full_name() or user.get_username() if user is not None else "somebody"
+
+
+def newest(calls: Sequence[Call]) -> dict[object, list[Command]]:
+    """Return the last few commands of each call and its open ones, oldest first; one query."""
+    place = Window(
+        RowNumber(), partition_by=[F("call_id")], order_by=[F("requested_at").desc(), F("pk")]
+    )
+    rows = (
+        Command.objects.filter(call__in=calls)
+        .annotate(place=place)
+        .filter(Q(place__lte=NEWEST) | Q(state__in=Command.OPEN))
+        .select_related("requested_by")
+        .order_by("requested_at", "pk")
+    )
+    found: dict[object, list[Command]] = {call.pk: [] for call in calls}
+    for command in rows:
+        found[command.call_id].append(command)
+    return found
+
+
+def worth_saying(commands: Sequence[Command]) -> list[Wish]:
+    """Keep what is open, what came last, and the trouble that no later wish of its kind mended."""
+    latest = {command.kind: command for command in commands}
+    return [
+        Wish(command)
+        for command in commands
+        if command.is_open
+        or command is commands[-1]
+        or (command.state in TROUBLE and latest[command.kind] is command)
+    ]
+
+
+def pending(commands: Iterable[Command], kinds: Iterable[str]) -> Wish | None:
+    """Return the open wish of one of these kinds, if there is one."""
+    wanted = set(kinds)
+    return next((Wish(it) for it in commands if it.is_open and it.kind in wanted), None)
+
+
+def dials(*, since: datetime) -> list[Wish]:
+    """Return calls being placed, and those that failed lately: no row of the board shows them."""
+    rows = Command.objects.filter(kind=Kind.DIAL, call=None, requested_at__gt=since)
+    return [Wish(row) for row in rows.select_related("requested_by").order_by("requested_at")[:20]]
