@@ -21,6 +21,7 @@ from calls.ring import LIVE, ring
 from calls.telnyx import payloads
 
 FIRST_PROBE = timedelta(seconds=3)  # time for the call's other webhooks to come
+QUIET = timedelta(minutes=10)  # a live call that tells nothing for so long is asked about
 
 FATES = {state.value: fold.Fate.APPLIED for state in Command.APPLIED} | {
     Command.State.UNKNOWN.value: fold.Fate.UNKNOWN
@@ -180,11 +181,13 @@ def _changes(call: Call, state: fold.CallState) -> dict[str, object]:
     for name in ("hangup_cause", "hangup_source"):
         new[name] = str(new[name])[:64]
     new["direction"] = str(new["direction"])[:8]
-    if state.line is not fold.Line.UNKNOWN:
-        new["probe_at"] = None
     if state.line is fold.Line.ENDED and call.closed_at is None:
         new["closed_at"] = timezone.now()
-    return {name: value for name, value in new.items() if getattr(call, name) != value}
+    changes = {name: value for name, value in new.items() if getattr(call, name) != value}
+    if changes and state.line is not fold.Line.UNKNOWN:
+        is_over = state.line is fold.Line.ENDED
+        changes["probe_at"] = None if is_over else timezone.now() + QUIET
+    return changes
 
 
 def rebuild(*, since: datetime | None = None) -> int:

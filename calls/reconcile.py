@@ -11,9 +11,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from calls import fold, intake, writer
+from calls import fold, intake, projection, writer
 from calls.line import telnyx
-from calls.models import Call, WebhookEvent
+from calls.models import LIVE, Call, WebhookEvent
 from calls.telnyx.errors import Rejected, TelnyxError
 
 logger = logging.getLogger(__name__)
@@ -34,6 +34,11 @@ def probe_due() -> int:
     return len(calls)
 
 
+def doubt_all() -> None:
+    """Ask about every live call soon: while the desk was down, its end may have been told."""
+    Call.objects.filter(line__in=LIVE).update(probe_at=timezone.now())
+
+
 def _probe(call: Call) -> None:
     try:
         status = telnyx().call(call.call_control_id)
@@ -48,7 +53,7 @@ def _probe(call: Call) -> None:
     else:
         is_alive, ended_at = status.is_alive, status.ended_at
     if is_alive and call.line != fold.Line.UNKNOWN:
-        Call.objects.filter(pk=call.pk).update(probe_at=None)
+        Call.objects.filter(pk=call.pk).update(probe_at=timezone.now() + projection.QUIET)
         return
     now = timezone.now()
     body = {

@@ -17,7 +17,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.middleware import HtmxDetails
 
 from access import audit
@@ -40,7 +40,7 @@ def htmx(request: HttpRequest) -> HtmxDetails:
     return details
 
 
-@require_GET
+@require_safe
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show a call; `?part=` gives one part of the same page."""
     call = get_object_or_404(Call.objects.visible_to(request.user), pk=pk)

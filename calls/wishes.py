@@ -30,7 +30,7 @@ DOING = {
     Kind.TRANSCRIPTION_STOP: "Stopping captions",
 }
 TROUBLE = {
-    Command.State.FAILED: "Refused",
+    Command.State.FAILED: "Failed",
     Command.State.EXPIRED: "Not sent",
     Command.State.UNKNOWN: "In doubt",
     Command.State.TIMED_OUT: "Accepted, but not confirmed",

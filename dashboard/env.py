@@ -2,6 +2,8 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -34,3 +36,24 @@ def flag(name: str, *, default: bool = False) -> bool:
 def words(name: str) -> list[str]:
     """Return the comma-separated values of NAME, without empty ones."""
     return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def url(name: str, default: str, *schemes: str) -> str:
+    """Return an address, or nothing. Raises ImproperlyConfigured for one of another scheme."""
+    value = text(name, default)
+    scheme = urlsplit(value).scheme if "://" in value else ""
+    if value and scheme not in schemes:  # an address may hold a password: do not repeat it
+        raise ImproperlyConfigured(
+            f"{name} begins with {scheme!r}; it must begin with {'://, '.join(schemes)}://"
+        )
+    return value
+
+
+def zone(name: str) -> str:
+    """Return the name of a time zone. Raises ImproperlyConfigured for an unknown one."""
+    value = text(name, "UTC")
+    try:
+        ZoneInfo(value)
+    except (KeyError, OSError, ValueError) as exc:
+        raise ImproperlyConfigured(f"{name} is {value!r}, which is no known time zone") from exc
+    return value

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from calls import commands, events, reconcile
 from calls.models import Heartbeat
@@ -72,8 +72,16 @@ class Pump:
         """End after the work at hand."""
         self.stopping.set()
 
+    def try_once(self, work: Callable[[], object]) -> None:
+        """Do something at the start that the pump can live without."""
+        try:
+            work()
+        except DatabaseError as exc:
+            logger.warning("pump: the database is not there yet: %s", exc)
+
     def run(self) -> None:
         """Pump until `stop`."""
+        self.try_once(reconcile.doubt_all)
         pools = {lane.name: ThreadPoolExecutor(1, f"pump-{lane.name}") for lane in self.lanes}
         now = 0.0
         while not self.stopping.wait(TICK_S):

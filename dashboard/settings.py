@@ -56,6 +56,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dashboard.middleware.careful_headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -90,7 +91,11 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {
     "default": dict(
         dj_database_url.parse(
-            env.text("DATABASE_URL", f"sqlite:///{DATA_DIR / 'tapeline.sqlite3'}"),
+            env.url(
+                "DATABASE_URL",
+                f"sqlite:///{DATA_DIR / 'tapeline.sqlite3'}",
+                *("sqlite", "postgres", "postgresql"),
+            ),
             conn_max_age=None,
             conn_health_checks=True,
         )
@@ -119,14 +124,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker: a doorbell only; without one the pump does the same work a second later
 
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.url("REDIS_URL", "", "redis", "rediss", "unix")
 
 # Telnyx
 
 TELNYX_API_KEY = env.text("TELNYX_API_KEY")
 TELNYX_PUBLIC_KEYS = env.text("TELNYX_PUBLIC_KEYS")
 TELNYX_CONNECTION_ID = env.text("TELNYX_CONNECTION_ID")
-TELNYX_BASE_URL = env.text("TELNYX_BASE_URL", "https://api.telnyx.com/v2")
+TELNYX_BASE_URL = env.url("TELNYX_BASE_URL", "https://api.telnyx.com/v2", "https", "http")
 # Where recordings may be downloaded from: host and path prefix. `s3.amazonaws.com` alone would
 # allow anybody's bucket.
 TELNYX_MEDIA_ALLOW = env.words("TELNYX_MEDIA_ALLOW") or [
@@ -165,6 +170,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 
 # What browsers may do
 
+MESSAGE_TAGS = {40: "danger"}  # an error, in the words of our style sheet
+
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -197,7 +204,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
 USE_TZ = True
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.zone("TIME_ZONE")
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"

@@ -2,10 +2,17 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from calls import intake
+from dashboard import health, home, signin
 
 urlpatterns = [
+    path("", home.home, name="home"),
+    path("login/", signin.SignIn.as_view(), name="login"),
+    path("logout/", signin.sign_out, name="logout"),
     re_path(r"^webhooks/telnyx/?$", intake.webhook, name="webhook"),
+    path("admin/login/", signin.admin_sign_in),
+    path("admin/logout/", signin.sign_out),
     path("admin/", admin.site.urls),
+    path("", include(health.urlpatterns)),
     path("", include("calls.urls")),
     path("recordings/", include("recordings.urls")),
 ]

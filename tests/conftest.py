@@ -60,6 +60,7 @@ def _settings(settings, tmp_path):
     settings.TELNYX_API_KEY = "KEY-test"
     settings.TELNYX_BASE_URL = "http://127.0.0.1:9/v2"  # nobody listens there
     settings.REDIS_URL = ""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
     settings.MEDIA_ROOT = tmp_path / "media"
     intake.keys.cache_clear()
     telnyx.cache_clear()

@@ -1,5 +1,168 @@
-"""How the desk writes times, durations and numbers; loaded in every template."""
+"""How the desk writes numbers, times, durations and fields; loaded in every template.
 
-from django import template
+Times are shown in the site's zone, with UTC in their title; the page names the zone once.
+"""
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import phonenumbers
+from django import forms, template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 register = template.Library()
+
+NOTHING = "–"  # noqa: RUF001  (a dash is what it is)
+WITHHELD = {"anonymous", "restricted", "private", "unavailable", "unknown", "withheld"}
+SIP_LONGEST = 32
+UNITS = ("kB", "MB", "GB", "TB")
+
+
+@register.filter
+def phone(value: str) -> str:
+    """Write a number with spaces, a SIP address short, and say when the caller withheld it."""
+    return _phone(str(value or ""))
+
+
+@lru_cache(4096)
+def _phone(value: str) -> str:
+    if not value:
+        return NOTHING
+    if value.lower().removeprefix("sip:").removeprefix("+").split("@")[0] in WITHHELD:
+        return "Withheld"
+    if value.startswith("+"):
+        try:
+            number = phonenumbers.parse(value)
+        except phonenumbers.NumberParseException:
+            return value
+        shape = phonenumbers.PhoneNumberFormat.INTERNATIONAL
+        return re.sub(r"[-/.() ]+", " ", phonenumbers.format_number(number, shape))
+    address = value.removeprefix("sip:")
+    if len(address) > SIP_LONGEST:
+        half = SIP_LONGEST // 2
+        return f"{address[:half]}…{address[-half + 1 :]}"
+    return address
+
+
+@register.filter
+def clock(value: datetime | None) -> str:
+    """Write the time of a day to the second."""
+    return _time(value, "%H:%M:%S")
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """Write a time; with its date unless that is today, with its year unless that is this one."""
+    if value is None:
+        return NOTHING
+    here, today = timezone.localtime(value), timezone.localtime()
+    if here.date() == today.date():
+        return _time(value, "%H:%M:%S")
+    return _time(value, "%-d %b %H:%M" if here.year == today.year else "%-d %b %Y %H:%M")
+
+
+def _time(value: datetime | None, shape: str) -> str | SafeString:
+    if value is None:
+        return NOTHING
+    here = timezone.localtime(value)
+    offset = here.strftime("%z")
+    return format_html(
+        '<time datetime="{}" title="{} UTC, here UTC{}:{}">{}</time>',
+        value.isoformat(timespec="milliseconds"),
+        (here - (here.utcoffset() or timedelta())).strftime("%Y-%m-%d %H:%M:%S"),
+        offset[:3],
+        offset[3:],
+        here.strftime(shape),
+    )
+
+
+@register.filter
+def duration(value: float | timedelta | None) -> str:
+    """Write seconds as m:ss, from an hour on as h:mm:ss; a dash when nobody knows."""
+    seconds = _seconds(value)
+    if seconds is None:
+        return NOTHING
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+@register.filter
+def ticking(since: datetime | None, now: datetime) -> str:
+    """Write how long ago a moment of our clock is; the page's ticker keeps it going."""
+    if since is None:
+        return NOTHING
+    return format_html(
+        '<span class="clock" data-since="{}">{}</span>', epoch_ms(since), duration(now - since)
+    )
+
+
+@register.filter
+def span(value: float | timedelta | None) -> str:
+    """Write seconds as in a sentence: 2 min 14 s."""
+    seconds = _seconds(value)
+    if seconds is None:
+        return NOTHING
+    hours, minute, second = seconds // 3600, seconds // 60 % 60, seconds % 60
+    parts = [f"{hours} h" * bool(hours), f"{minute} min" * bool(minute), f"{second} s"]
+    return " ".join(part for part in parts if part and (part != "0 s" or seconds == 0))
+
+
+def _seconds(value: float | timedelta | None) -> int | None:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    return None if value is None else max(0, int(value))
+
+
+@register.filter
+def size(value: int | None) -> str:
+    """Write a number of bytes as people do: 3.4 MB."""
+    if value is None:
+        return NOTHING
+    if value < 1000:
+        return f"{value} B"
+    amount, units = value / 1000, list(UNITS)
+    while amount >= 999.95 and len(units) > 1:
+        amount /= 1000
+        units.pop(0)
+    return f"{amount:.1f} {units[0]}"
+
+
+@register.filter
+def epoch_ms(value: datetime) -> int:
+    """Return a moment as browsers count: milliseconds since 1970."""
+    return int(value.timestamp() * 1000)
+
+
+@register.simple_tag
+def server_ms() -> int:
+    """Return our clock, by which the page corrects the browser's."""
+    return epoch_ms(timezone.now())
+
+
+@register.filter
+def short(value: object) -> str:
+    """Return the first characters of an id, enough for people to tell it from others."""
+    return str(value)[:8]
+
+
+@register.filter
+def control(field: forms.BoundField) -> SafeString:
+    """Render a field's widget with the look of the desk, tied to its help and its errors."""
+    widget = field.field.widget
+    look = "form-control"
+    if isinstance(widget, forms.CheckboxInput):
+        look = "form-check-input"
+    elif isinstance(widget, forms.Select):
+        look = "form-select"
+    attrs: dict[str, str | bool] = {"class": f"{look} is-invalid" if field.errors else look}
+    notes = [f"{field.auto_id}_help"] * bool(field.help_text)
+    if field.errors:
+        attrs["aria-invalid"] = "true"
+        notes.insert(0, f"{field.auto_id}_errors")
+    if notes:
+        attrs["aria-describedby"] = " ".join(notes)
+    return field.as_widget(attrs=attrs)

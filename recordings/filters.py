@@ -1,0 +1,185 @@
+"""The library's filters: the query of the address into a queryset, or a sentence on what is odd.
+
+    read(request.GET) -> Filters, or Invalid          Filters.choose(recordings) -> queryset
+
+Everything is in the address, so a list can be shared, and an unknown parameter is never ignored.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+from django.http import QueryDict
+from django.utils import timezone
+
+from recordings.models import DIGITS, RecordingQuerySet, State, Transcript
+
+LABELS = {"q": "Search", "number": "Number", "from": "From", "to": "To", "state": "State"}
+CURSOR = "after"
+LONGEST = 200
+NUMBER = re.compile(r"[\d\s()+./-]*\d[\d\s()+./-]*")
+FULL_LENGTH = 7  # digits; of such a number, leading zeros are a prefix for dialling
+
+
+class Invalid(Exception):
+    """The address holds something that is no filter; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One active filter, and the address without it."""
+
+    label: str
+    value: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the list is narrowed to."""
+
+    q: str
+    number: str
+    since: date | None
+    until: date | None
+    state: str
+    after: tuple[datetime, UUID] | None
+
+    @property
+    def wants_words(self) -> bool:
+        """Say whether the search is for what was said."""
+        return bool(self.q) and not NUMBER.fullmatch(self.q)
+
+    def choose(self, recordings: RecordingQuerySet, *, may_read: bool) -> RecordingQuerySet:
+        """Narrow recordings down; only who may read transcripts finds by their words."""
+        if self.wants_words:
+            for word in self.q.split():
+                recordings = recordings.filter(_says(word, may_read=may_read))
+        elif self.q:
+            recordings = recordings.filter(_ends_with(self.q))
+        if self.number:
+            recordings = recordings.filter(_ends_with(self.number))
+        if self.since:
+            recordings = recordings.filter(started_at__gte=_midnight(self.since))
+        if self.until:  # this day included, however long it is
+            recordings = recordings.filter(
+                started_at__lt=_midnight(self.until + timedelta(days=1))
+            )
+        if self.state:
+            recordings = recordings.filter(state=self.state)
+        return recordings
+
+    def page(self, recordings: RecordingQuerySet) -> RecordingQuerySet:
+        """Keep what comes after the place where the last page ended."""
+        if self.after is None:
+            return recordings
+        at, pk = self.after  # the first condition looks superfluous, but it is what the index sees
+        return recordings.filter(started_at__lte=at).filter(Q(started_at__lt=at) | Q(pk__lt=pk))
+
+
+def read(query: QueryDict) -> Filters:
+    """Read the parameters of an address. Raises Invalid."""
+    for name, value in query.items():
+        if name not in LABELS and name != CURSOR:
+            known = ", ".join(LABELS)
+            raise Invalid(f"There is no filter {name[:40]!r}. Known are {known}.")
+        if len(value) > LONGEST:
+            raise Invalid(f"{name} has {len(value)} characters, the limit is {LONGEST}.")
+        if "\0" in value:
+            raise Invalid(f"{name} holds a character that no text has.")
+    text = _values(query)
+    since, until = (_day(name, text[name]) for name in ("from", "to"))
+    if since and until and since > until:
+        raise Invalid(f"from ({since}) is after to ({until}).")
+    if text["state"] and text["state"] not in State.values:
+        states = ", ".join(State.values)
+        raise Invalid(f"There is no state {text['state'][:40]!r}. Known are {states}.")
+    if text["number"] and not NUMBER.fullmatch(text["number"]):
+        raise Invalid(f"number is {text['number'][:40]!r}, which is no telephone number.")
+    return Filters(text["q"], text["number"], since, until, text["state"], _place(text[CURSOR]))
+
+
+def chips(query: QueryDict) -> list[Chip]:
+    """Return the active filters in the order of the form."""
+    text = _values(query)
+    return [
+        Chip(
+            label,
+            State(text[name]).label if name == "state" else text[name],
+            address(query, **{name: None, CURSOR: None}),
+        )
+        for name, label in LABELS.items()
+        if text[name]
+    ]
+
+
+def address(query: QueryDict, **changes: str | None) -> str:
+    """Return the query of the list with parameters changed or (None) left out, and none empty."""
+    wanted = {**_values(query), **changes}
+    return "?" + urlencode({name: value for name, value in wanted.items() if value})
+
+
+def _values(query: QueryDict) -> dict[str, str]:
+    return {name: str(query.get(name, "")).strip() for name in (*LABELS, CURSOR)}
+
+
+def cursor(started_at: datetime, pk: UUID) -> str:
+    """Return the place of a recording in the list."""
+    return f"{started_at.isoformat()},{pk}"
+
+
+def _place(text: str) -> tuple[datetime, UUID] | None:
+    if not text:
+        return None
+    at, _, pk = text.partition(",")
+    try:
+        place = datetime.fromisoformat(at), UUID(pk)
+    except ValueError as exc:
+        raise Invalid(f"{CURSOR} is {text[:60]!r}, which is no place in this list.") from exc
+    if place[0].tzinfo is None:
+        raise Invalid(f"{CURSOR} is {text[:60]!r}, which is no place in this list.")
+    return place
+
+
+def _day(name: str, text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as exc:
+        raise Invalid(f"{name} is {text[:40]!r}, which is no date like 2026-03-31.") from exc
+    if not 1970 <= day.year <= 2099:
+        raise Invalid(f"{name} is {day}, which is not between 1970 and 2099.")
+    return day
+
+
+def _midnight(day: date) -> datetime:
+    """Return the moment a day begins here: days of 23 and of 25 hours come out right."""
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.get_current_timezone())
+
+
+def _ends_with(number: str) -> Q:
+    """Match both parties by the last digits, in whatever spelling they are given."""
+    digits = re.sub(r"\D", "", number)
+    endings = {digits}
+    if len(digits) >= FULL_LENGTH:
+        endings.add(digits.lstrip("0"))
+    match = Q()
+    for ending in endings:
+        first = ending[::-1][:DIGITS]
+        # a range and not LIKE, because both databases find it in the index; letters follow digits
+        for column in ("from_reversed", "to_reversed"):
+            match |= Q(**{f"{column}__gte": first, f"{column}__lt": f"{first}A"})
+    return match
+
+
+def _says(word: str, *, may_read: bool) -> Q:
+    """Match a word of the transcript, or of an address like sip:lee@example.com."""
+    match = Q(from_number__icontains=word) | Q(to_number__icontains=word)
+    if may_read:
+        said = Transcript.objects.filter(recording=OuterRef("pk"), text__icontains=word)
+        match |= Q(Exists(said))
+    return match

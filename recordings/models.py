@@ -1,0 +1,242 @@
+"""What was recorded: the files Telnyx made (Recording), and what was said (Transcript, Caption).
+
+announced -> fetching -> stored        also: waiting_space, failed, missing, corrupt, deleted
+"""
+
+import re
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+
+from access.policies import Right, may
+from calls.models import Call
+
+DIGITS = 32  # of a number, kept for the search by its end; E.164 has at most 15
+
+
+def reversed_digits(number: str) -> str:
+    """Return the digits of a number from the last to the first; of a SIP address, of its user."""
+    return re.sub(r"\D", "", number.partition("@")[0])[::-1][:DIGITS]
+
+
+def numbers(from_number: str, to_number: str) -> dict[str, str]:
+    """Return the columns that hold who called whom, and find it again."""
+    return {
+        "from_number": from_number,
+        "to_number": to_number,
+        "from_reversed": reversed_digits(from_number),
+        "to_reversed": reversed_digits(to_number),
+    }
+
+
+class State(models.TextChoices):
+    """Where the file of a recording is."""
+
+    ANNOUNCED = "announced", "On its way"
+    FETCHING = "fetching", "Downloading"
+    STORED = "stored", "Stored"
+    WAITING_SPACE = "waiting_space", "Waiting for disk space"
+    FAILED = "failed", "Failed"
+    MISSING = "missing", "Missing"
+    CORRUPT = "corrupt", "Damaged"
+    DELETED = "deleted", "Deleted"
+
+
+class RecordingQuerySet(models.QuerySet["Recording"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> "RecordingQuerySet":
+        """Keep the recordings that a person may see."""
+        return self if may(user, Right.SEE) else self.none()
+
+    def held(self, recording: "Recording") -> "RecordingQuerySet":
+        """Keep the row of a recording as long as the fetcher that claimed it holds it."""
+        return self.filter(pk=recording.pk, state=State.FETCHING, attempts=recording.attempts)
+
+    def change(self, **values: object) -> int:
+        """Write columns, and let pages know by the version; return how many rows were there."""
+        return self.update(version=F("version") + 1, **values)
+
+
+class Recording(models.Model):
+    """One file that Telnyx made of a call, and our copy of it. Links are never the recording."""
+
+    State = State
+    WANTED = (State.ANNOUNCED, State.FETCHING, State.WAITING_SPACE)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    call = models.ForeignKey(Call, models.PROTECT, related_name="recordings")
+    recording_id = models.CharField(max_length=255, blank=True)  # Telnyx's; some events lack it
+    version = models.PositiveIntegerField(default=0)  # grows with every change a page can show
+
+    state = models.CharField(max_length=13, choices=State, default=State.ANNOUNCED)
+    since = models.DateTimeField()  # of the present state
+    reason = models.TextField(blank=True)
+    announced_at = models.DateTimeField()  # when this file was first wanted, or wanted again
+    due_at = models.DateTimeField(null=True)  # when to fetch; while fetching, when the lease ends
+    attempts = models.PositiveIntegerField(default=0)  # never set back: it fences the fetchers
+    failures = models.PositiveSmallIntegerField(default=0)  # in a row
+
+    started_at = models.DateTimeField()
+    start_inferred = models.BooleanField(default=False)  # Telnyx did not say when it began
+    ended_at = models.DateTimeField(null=True)
+    from_number = models.CharField(max_length=255, blank=True)
+    to_number = models.CharField(max_length=255, blank=True)
+    from_reversed = models.CharField(max_length=DIGITS, blank=True)
+    to_reversed = models.CharField(max_length=DIGITS, blank=True)
+    direction = models.CharField(max_length=8, blank=True)
+
+    format = models.CharField(max_length=16, blank=True)  # wav or mp3
+    channels = models.PositiveSmallIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)  # of the file; until stored, as announced
+    urls = models.JSONField(default=dict)  # {"mp3": link}, good for ten minutes
+    urls_at = models.DateTimeField(null=True)  # when we were given them
+    size_bytes = models.PositiveBigIntegerField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    path = models.CharField(max_length=100, blank=True)  # the file's name in our storage
+    peaks = models.CharField(max_length=100, blank=True)  # the waveform's; "" if it failed
+
+    objects = RecordingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        indexes = [
+            models.Index(fields=["-started_at", "-id"], name="recording_newest"),
+            models.Index(fields=["state", "-started_at", "-id"], name="recording_by_state"),
+            models.Index(
+                fields=["due_at"],
+                name="recording_due",
+                condition=Q(state__in=["announced", "fetching", "waiting_space"]),
+            ),
+            models.Index(fields=["from_reversed"], name="recording_from"),
+            models.Index(fields=["to_reversed"], name="recording_to"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recording_id"], name="recording_once", condition=~Q(recording_id="")
+            ),
+            models.UniqueConstraint(
+                fields=["call", "started_at"],
+                name="recording_once_by_start",
+                condition=Q(recording_id=""),
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="recording_state_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.from_number or '?'} → {self.to_number or '?'}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("recordings:detail", args=[self.pk])
+
+    def attach_transcripts(self) -> None:
+        """Join the texts that came before it was known."""
+        if self.recording_id:
+            Transcript.objects.filter(recording=None, recording_key=self.recording_id).update(
+                recording=self
+            )
+
+    def parties_of_call(self) -> dict[str, str]:
+        """Return who called whom as columns to fill, if only the call knows it by now."""
+        call = self.call
+        if self.from_number or not call.from_number:
+            return {}
+        return {"direction": call.direction, **numbers(call.from_number, call.to_number)}
+
+    @property
+    def is_stored(self) -> bool:
+        return self.state == State.STORED
+
+    @property
+    def is_wanted(self) -> bool:
+        """Say whether the file is still to come."""
+        return self.state in self.WANTED
+
+    @property
+    def is_told_failure(self) -> bool:
+        """Say whether Telnyx told of a failure: then there never was a file to fetch."""
+        return self.state == State.FAILED and self.attempts == 0
+
+    @property
+    def subject(self) -> str:
+        """The name under which the audit trail knows it."""
+        return f"recording {self.pk}"
+
+    @property
+    def took_ms(self) -> int | None:
+        """How long recording went on by Telnyx's clock, pauses and all; None if it did not say."""
+        if self.ended_at is None or self.start_inferred or self.ended_at <= self.started_at:
+            return None
+        return (self.ended_at - self.started_at) // timedelta(milliseconds=1)
+
+    @property
+    def content_type(self) -> str:
+        return "audio/wav" if Path(self.path).suffix == ".wav" else "audio/mpeg"
+
+    @property
+    def duration_s(self) -> float | None:
+        return None if self.duration_ms is None else self.duration_ms / 1000
+
+
+class Transcript(models.Model):
+    """What was said, as the provider wrote it down: plain text, without times and speakers."""
+
+    call = models.ForeignKey(Call, models.PROTECT, related_name="transcripts")
+    recording = models.ForeignKey(
+        Recording, models.PROTECT, null=True, related_name="transcripts"
+    )  # None until the recording is known: the text may come first
+    recording_key = models.CharField(max_length=255, blank=True)  # Telnyx's recording_id
+    recording_transcription_id = models.CharField(max_length=255, blank=True)
+    status = models.CharField(max_length=32, blank=True)
+    text = models.TextField(blank=True)
+    source = models.CharField(max_length=16, default="telnyx")
+    told_at = models.DateTimeField()  # when it reached us
+
+    class Meta:
+        ordering = ["told_at", "id"]
+        indexes = [
+            models.Index(
+                fields=["recording_key"],
+                name="transcript_unattached",
+                condition=Q(recording__isnull=True),
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recording_transcription_id"],
+                name="transcript_once",
+                condition=~Q(recording_transcription_id=""),
+            ),
+            models.UniqueConstraint(
+                fields=["call", "recording_key"],
+                name="transcript_once_by_recording",
+                condition=Q(recording_transcription_id=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Transcript of {self.recording_key or self.call_id}"
+
+
+class Caption(models.Model):
+    """One line of a call as it was written down live."""
+
+    call = models.ForeignKey(Call, models.PROTECT, related_name="captions")
+    event_id = models.CharField(max_length=255, unique=True)  # of the webhook that told it
+    occurred_at = models.DateTimeField()
+    track = models.CharField(max_length=16, blank=True)  # inbound: the leg; outbound: the others
+    text = models.TextField()
+    confidence = models.FloatField(null=True)
+    is_final = models.BooleanField()
+
+    class Meta:
+        ordering = ["occurred_at", "id"]
+        indexes = [models.Index(fields=["call", "occurred_at"], name="caption_of_call")]
+
+    def __str__(self) -> str:
+        return f"Caption of {self.call_id}"  # not its text: operators may not read it

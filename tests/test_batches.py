@@ -1,0 +1,159 @@
+"""Many events are applied in one commit; nobody pays for his neighbour, and nobody waits long."""
+
+import asyncio
+import json
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from calls import events, intake, projection
+from calls.models import Call, WebhookEvent
+from tests.conftest import leg, payload
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def handler(monkeypatch):
+    """Register a handler for DTMF events for the length of a test."""
+
+    def register(function):
+        monkeypatch.setitem(events._handlers, "call.dtmf.received", [function])
+
+    return register
+
+
+def states():
+    return dict(WebhookEvent.objects.values_list("event_id", "state"))
+
+
+def test_many_legs_take_few_statements(post, django_assert_max_num_queries):
+    for number in range(events.SLICE):
+        post(payload("call.answered", id=f"e{number}", **leg()))
+
+    with django_assert_max_num_queries(events.SLICE + 25):
+        events.apply_due()
+
+    assert Call.objects.filter(line="answered").count() == events.SLICE
+
+
+def test_more_legs_than_fit_into_one_commit_are_all_applied(post):
+    legs = [leg() for _ in range(3 * events.SLICE)]
+    for ids in legs:
+        post(payload("call.initiated", id=str(uuid.uuid4()), **ids))
+    for ids in legs:
+        post(payload("call.hangup", id=str(uuid.uuid4()), **ids))
+
+    assert events.apply_due() == 6 * events.SLICE
+
+    assert Call.objects.filter(line="ended").count() == len(legs)
+    assert set(states().values()) == {"applied"}
+
+
+def test_a_failing_event_undoes_no_other_leg_of_its_commit(post, handler):
+    def fail(event, parsed, call):
+        raise ValueError("a handler's bug")
+
+    handler(fail)
+    for number in range(5):
+        post(payload("call.initiated", id=f"good{number}", **leg()))
+    post(payload("call.dtmf.received", id="bad", **leg()))
+
+    events.apply_due()
+
+    assert Call.objects.filter(line="ringing").count() == 5
+    assert states() == {"bad": "pending"} | {f"good{number}": "applied" for number in range(5)}
+
+
+def test_a_busy_database_costs_no_event_an_attempt(post, monkeypatch):
+    for number in range(3):
+        post(payload("call.initiated", id=f"e{number}", **leg()))
+
+    def busy(*calls):
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(projection, "refold", busy)
+        events.apply_due()
+
+    assert set(WebhookEvent.objects.values_list("state", "attempts")) == {("pending", 0)}
+    assert not Call.objects.exists()
+
+
+def test_legs_that_are_known_and_new_are_held_together():
+    with transaction.atomic():
+        first = projection.locked("leg-1", session="session-1")
+        both = projection.all_locked(
+            [projection.Ids("leg-2"), projection.Ids("leg-1", "", "v3:1")]
+        )
+
+    assert both["leg-1"].pk == first.pk
+    known = Call.objects.get(call_leg_id="leg-1")
+    assert (known.call_session_id, known.call_control_id) == ("session-1", "v3:1")
+    assert Call.objects.get(call_leg_id="leg-2").conversation == "leg-2"
+
+
+def test_a_drain_that_is_asked_for_meanwhile_looks_once_more(post, handler):
+    entered, may_leave = threading.Event(), threading.Event()
+
+    def hold(event, parsed, call):
+        entered.set()
+        may_leave.wait(5)
+
+    handler(hold)
+    post(payload("call.dtmf.received", id="first", **leg()))
+
+    def work():
+        events.drain()
+        connection.close()
+
+    draining = threading.Thread(target=work)
+    draining.start()
+    assert entered.wait(5)
+    if connection.vendor == "postgresql":  # SQLite's one writer is the one that is held up
+        post(payload("call.initiated", id="second", **leg()))
+    started = time.monotonic()
+    events.drain()
+    assert time.monotonic() - started < 1  # it did not wait for the one that drains
+    may_leave.set()
+    draining.join(5)
+
+    assert set(states().values()) == {"applied"}
+
+
+def test_the_door_has_its_turn_while_another_writer_comes_back_at_once():
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite has one writer at a time")
+    over = threading.Event()
+
+    def write():
+        while not over.is_set():
+            with transaction.atomic():
+                Call.objects.filter(call_leg_id="nobody").update(version=1)
+                time.sleep(0.03)
+            time.sleep(events.GAP_S)
+        connection.close()
+
+    async def wait_for_the_door(name):
+        await asyncio.sleep(0.015)  # not at the moment at which the other writer yields
+        started = time.monotonic()
+        body = json.dumps(payload("call.initiated", id=name, **leg())).encode()
+        row = intake.read(body, received_at=datetime.now(UTC))
+        assert await intake.start().write(row)
+        return time.monotonic() - started
+
+    busy = threading.Thread(target=write)
+    busy.start()
+    try:
+        waits = [asyncio.run(wait_for_the_door(f"e{number}")) for number in range(25)]
+    finally:
+        over.set()
+        busy.join()
+        asyncio.run(intake.stop())
+
+    print([round(w,3) for w in sorted(waits)])
+    assert max(waits) < 0.25

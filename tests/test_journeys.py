@@ -1,0 +1,189 @@
+"""Whole stories in a real browser: the desk as `make run` starts it, signed webhooks, real Celery.
+
+Told three times: with everything running, with a broker that hangs, and with hung workers as well.
+"""
+
+import re
+import shutil
+import sqlite3
+import time
+import wave
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from simulator import speech
+from simulator.core import VOICES
+from tests.desk import Desk, until
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
+]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+SENTENCE = "A supervisor has joined this call. Please continue."
+BEFORE = "I would like to pay my bill."
+SECRET = "The number is four four nine two."
+AFTER = "Thank you, that was all."
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    yield desk
+    desk.stop()
+
+
+@pytest.fixture
+def page(browser, desk):
+    """A page signed in as the supervisor; it must not print a word to the console."""
+    context = browser.new_context(base_url=desk.web)
+    page = context.new_page()
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto("/")
+    page.get_by_label("Username").fill("sam")
+    page.get_by_label("Password").fill(desk.people["sam"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#board")).to_be_attached()
+    yield page
+    context.close()
+    assert said == []
+
+
+def channels(path):
+    """Return the two channels of a stored file."""
+    with wave.open(str(path)) as file:
+        frames = file.readframes(file.getnframes())
+    return np.frombuffer(frames, dtype=np.int16).reshape(-1, 2).T
+
+
+def heard(recorded, text, voices):
+    """Return (how well, when) a sentence is found, whichever of these voices said it."""
+    return max(place(recorded, text, voice) for voice in voices)
+
+
+def place(recorded, text, voice):
+    """Return (how well a sentence is found in a channel, at what second), by correlation."""
+    wanted = speech.speak(text, voice).samples.astype(np.float64)
+    size = len(recorded) + len(wanted)
+    spectrum = np.fft.rfft(recorded, size) * np.conj(np.fft.rfft(wanted, size))
+    match = np.fft.irfft(spectrum, size)[: max(1, len(recorded) - len(wanted) + 1)]
+    energy = np.cumsum(np.concatenate([[0.0], recorded.astype(np.float64) ** 2]))
+    local = energy[len(wanted) : len(wanted) + len(match)] - energy[: len(match)]
+    floor = 0.01 * (wanted**2).sum()
+    score = match / np.sqrt(np.maximum(local, floor) * (wanted**2).sum())
+    best = int(np.argmax(score))
+    return float(score[best]), best / 8_000
+
+
+@pytest.mark.parametrize("frozen", [(), ("broker",), ("broker", "worker", "media")], ids=str)
+def test_a_call_from_ring_to_reviewed_recording(page, desk, frozen):
+    number = f"+1312555{len(frozen):04d}"
+    desk.lever("POST", "settings", {"saved_delay_s": 0.5, "transcript_delay_s": 0.5})
+    desk.freeze(*frozen)
+    step_ms = 3_000
+    try:
+        call = desk.lever("POST", "calls", {"from": number, "to": "+18005550100"})
+        row = page.locator("#board-rows > tr", has_text=re.compile(number[-4:]))
+        expect(row).to_contain_text("Bridged", timeout=step_ms)
+        act = row.locator(".call-act")
+
+        def say(text, party="customer"):
+            spoken = desk.lever(
+                "POST", f"calls/{call['call_control_id']}/say", {"party": party, "text": text}
+            )
+            time.sleep(spoken["duration_ms"] / 1000 + 0.3)  # speech takes its time
+
+        act.get_by_role("button", name="Record").click()
+        page.locator("dialog").get_by_label("Format").select_option("wav")
+        page.locator("dialog").get_by_role("button", name="Start recording").click()
+        expect(row).to_contain_text("REC", timeout=step_ms)
+        expect(row).to_contain_text("Telnyx sends no webhook for this", timeout=step_ms)
+        say(BEFORE)
+
+        act.get_by_role("button", name="Say").click()
+        page.locator("dialog").get_by_label("Text").fill(SENTENCE)
+        page.locator("dialog").get_by_role("button", name="Say").click()
+        expect(row).to_contain_text("Speaking", timeout=step_ms)
+        expect(row).to_contain_text("confirmed", timeout=step_ms)
+        expect(row).to_contain_text("Silent", timeout=15_000)
+
+        act.get_by_role("button", name="Play").click()
+        page.locator("dialog").get_by_label("Media name").fill("hold-music")
+        page.locator("dialog").get_by_role("button", name="Play").click()
+        expect(row).to_contain_text("Playing", timeout=step_ms)
+        act.get_by_role("button", name="Stop sound").click()
+        expect(row).to_contain_text("Silent", timeout=step_ms)
+
+        act.get_by_role("button", name="Pause").click()
+        expect(row).to_contain_text("PAUSED", timeout=step_ms)
+        say(SECRET)
+        act.get_by_role("button", name="Resume").click()
+        expect(row).to_contain_text("REC", timeout=step_ms)
+        say(AFTER)
+
+        act.locator(".slot-record summary").click()
+        act.get_by_role("button", name=re.compile("Stop.*Yes")).click()
+        expect(row).to_contain_text("OFF", timeout=step_ms)
+        act.locator(".slot-hangup summary").click()
+        act.get_by_role("button", name=re.compile("Hang up.*Yes")).click()
+        expect(row).to_contain_text("Ended", timeout=step_ms)
+        expect(row).to_have_count(0, timeout=15_000)
+
+        review(page, desk, call)
+    finally:
+        desk.thaw()
+
+
+def review(page, desk, call):
+    """Open the recording, hear it, seek in it, read it; then look into the stored file."""
+    with sqlite3.connect(desk.data / "tapeline.sqlite3") as database:
+        find = (
+            "SELECT r.id, r.path FROM recordings_recording r JOIN calls_call c ON r.call_id=c.id"
+        )
+        where = " WHERE c.call_leg_id=? AND r.state='stored'"
+        stored = until(
+            lambda: database.execute(find + where, [call["call_leg_id"]]).fetchone(),
+            within_s=10,
+            what="the stored recording",
+        )
+    page.goto("/recordings/")
+    page.locator(f"a[href*='{stored[0][:8]}']").first.click()
+    expect(page.locator("main")).to_contain_text(SENTENCE, timeout=10_000)
+    expect(page.locator("main")).not_to_contain_text("four four nine two")
+    audio = "document.querySelector('audio')"
+    page.evaluate(f"{audio}.play()")
+    page.wait_for_function(f"{audio}.currentTime > 0.5", timeout=10_000)
+    page.evaluate(f"{audio}.currentTime = 4")
+    page.wait_for_function(f"{audio}.currentTime > 4.3 && !{audio}.seeking", timeout=10_000)
+
+    customer, others = channels(desk.data / "media" / stored[1])
+    before, after = (heard(customer, text, VOICES["customer"]) for text in (BEFORE, AFTER))
+    said = heard(others, SENTENCE, ["en-us+f1"])
+    secret = max(heard(side, SECRET, VOICES["customer"]) for side in (customer, others))
+    assert min(before[0], said[0], after[0]) > 0.8
+    assert before[1] < said[1] < after[1]
+    assert secret[0] < 0.4
