@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.template.loader import render_to_string
 
 from calls import fold, wishes
@@ -118,10 +118,11 @@ def conversations(*, now: datetime, keys: Collection[str] | None = None) -> list
         shown = shown.filter(conversation__in=keys)
     legs = Call.objects.filter(conversation__in=shown.values("conversation"))
     together: defaultdict[str, list[Call]] = defaultdict(list)
-    for call in legs.order_by("first_heard_at", "pk"):
+    for call in legs.eldest_first():
         together[call.conversation].append(call)
     commands = wishes.newest([call for calls in together.values() for call in calls])
-    return [_conversation(key, calls, commands, now) for key, calls in together.items()]
+    found = (_conversation(key, calls, commands, now) for key, calls in together.items())
+    return sorted(found, key=lambda conversation: int(conversation.order))
 
 
 def versions(*, now: datetime) -> dict[str, int]:
@@ -136,9 +137,8 @@ def versions(*, now: datetime) -> dict[str, int]:
 
 def of_call(call: Call, *, now: datetime) -> Conversation:
     """Return the conversation of a call, on the board or not."""
-    legs = list(
-        Call.objects.filter(conversation=call.conversation).order_by("first_heard_at", "pk")
-    )
+    together = Q(conversation=call.conversation) | Q(pk=call.pk)  # it may move meanwhile
+    legs = list(Call.objects.filter(together).eldest_first())
     return _conversation(call.conversation, legs, wishes.newest(legs), now)
 
 
@@ -154,7 +154,7 @@ def _conversation(
         key=key,
         legs=[lead, *(call for call in legs if call is not lead)],
         version=sum(call.version for call in legs) + VERSION_PER_LEG * len(legs),
-        order=str(int(legs[0].first_heard_at.timestamp() * 1000)),
+        order=str(int(min(call.first_heard_at for call in legs).timestamp() * 1000)),
         at=now,
         commands=commands,
     )

@@ -151,7 +151,10 @@ def _issue(
 
 
 def send_due(*, overdue: timedelta = timedelta()) -> int:
-    """Send commands until none is due (or none is overdue by so much); return how many."""
+    """Send commands until none is due; return how many.
+
+    New ones are left alone until they are overdue by so much; nobody rings for those tried before.
+    """
     sent = 0
     while (command := _next(overdue)) is not None:
         if reason := _too_late(command):
@@ -164,10 +167,11 @@ def send_due(*, overdue: timedelta = timedelta()) -> int:
 
 def _next(overdue: timedelta) -> Command | None:
     """Return the oldest due command that nothing earlier in its lane keeps waiting."""
-    due = Command.objects.filter(
-        state__in=Command.OPEN, due_at__lte=timezone.now() - overdue
-    ).select_related("call")
-    ready = (command for command in due.order_by("requested_at", "id")[:100])
+    now = timezone.now()
+    due = Command.objects.filter(state__in=Command.OPEN, due_at__lte=now).exclude(
+        attempts=0, due_at__gt=now - overdue
+    )
+    ready = due.select_related("call").order_by("requested_at", "id")[:100]
     return next((command for command in ready if not _waits(command)), None)
 
 

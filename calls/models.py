@@ -11,7 +11,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -74,6 +74,11 @@ class CallQuerySet(models.QuerySet["Call"]):
         """Keep the calls that a person may see."""
         return self if may(user, Right.SEE) else self.none()
 
+    def eldest_first(self) -> "CallQuerySet":
+        """Order legs by when they began, by Telnyx's clock; those we cannot tell come last."""
+        began = F("started_at").asc(nulls_last=True)
+        return self.order_by(began, "direction", "first_heard_at", "pk")
+
     def on_board(self, *, ended_after: datetime) -> "CallQuerySet":
         """Keep the live calls, and those whose end we learned of after a moment."""
         return self.filter(Q(line__in=LIVE) | Q(line="ended", closed_at__gt=ended_after))
@@ -129,12 +134,7 @@ class Call(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["line"],
-                name="call_live",
-                condition=Q(line__in=["ringing", "answered", "bridged", "held"]),
-            ),
-            models.Index(fields=["-closed_at"], name="call_closed"),
+            models.Index(fields=["line", "-closed_at"], name="call_on_board"),
             models.Index(
                 fields=["probe_at"], name="call_probe", condition=Q(probe_at__isnull=False)
             ),

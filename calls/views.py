@@ -55,10 +55,11 @@ def _context(request: HttpRequest, call: Call) -> dict[str, object]:
     control = may(request.user, Right.CONTROL)
     conversation = board.of_call(call, now=timezone.now())
     legs = board.legs(conversation)
+    leg = next(leg for leg in legs if leg.call.pk == call.pk)
     return {
         **board.context(conversation, control=control),
-        "call": call,
-        "leg": next(leg for leg in legs if leg.call.pk == call.pk),
+        "call": leg.call,
+        "leg": leg,
         "legs": legs,
         "entries": lambda: timeline.entries(call),
         "captions": lambda: _captions(request.user, call),
@@ -178,7 +179,6 @@ def _current(request: HttpRequest, call: Call | None) -> HttpResponse:
     if call is None:
         return unchanged
     if htmx(request).current_url_abs_path == call.get_absolute_url():
-        call.refresh_from_db()
         target, response = "#panel", render(request, "calls/_panel.html", _context(request, call))
     elif rows := board.conversations(now=timezone.now(), keys=[call.conversation]):
         target, response = f"#{rows[0].id}", HttpResponse(board.row(rows[0], control=True))

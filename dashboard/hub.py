@@ -7,28 +7,21 @@ are bounded: whoever falls behind gets the whole board again instead of the back
 """
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
 from django.db import close_old_connections, connections
-from django.db.models import Count, Sum
-from django.utils import timezone
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from calls import board
-from calls.models import Call
 from calls.ring import LIVE
-from dashboard import home
-from dashboard.viewers import Audience, audience_of
+from dashboard.screen import News, Screen, frame
+from dashboard.viewers import Audience, Client, audience_of
 
 logger = logging.getLogger(__name__)
 
@@ -36,156 +29,11 @@ T = TypeVar("T")
 
 TICK_S = 0.05  # twenty looks a second at most, however many rings
 IDLE_S = 1.0  # a look without a ring
-STATUS_GAP_S = 0.5  # the counts cost more queries than the rows
 BEAT_S = 5.0  # pages call themselves stale after ten seconds of silence
 FRESH_S = 3.0  # a board read longer ago is stale
 RECHECK_S = 30.0  # how long a right that was taken away may still show rows
-QUEUE = 64  # frames one browser may lag behind
 MOST_CLIENTS = 1000  # about 10 MB of streams; beyond it the answer is 503
 BROKER_SILENCE_S = 10.0  # then ping; silent once more, the connection is dead
-END = b""
-
-
-def frame(event: str, text: str) -> bytes:
-    """Return one event of the stream: a `data` line for each line of the text."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join([f"event: {event}", *(f"data: {line}" for line in lines), "", ""]).encode()
-
-
-class Client:
-    """One open stream: whose it is, what it shows, and what was not sent to it yet."""
-
-    def __init__(self, session_key: str, audience: Audience, *, conversation: str = "") -> None:
-        self.session_key = session_key
-        self.audience = audience
-        self.conversation = conversation  # the one whose changes matter; "" for the whole board
-        self.is_behind = True  # the next look sends everything
-        self.is_over = False
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
-
-    def offer(self, sent: bytes) -> None:
-        """Queue bytes; when there is no room, drop the backlog and start over."""
-        if self.is_over:
-            return
-        if self.queue.full():
-            self._forget()
-            self.is_behind = True
-        else:
-            self.queue.put_nowait(sent)
-
-    def end(self, last_words: bytes = END) -> None:
-        """Let the stream send these last words, then end."""
-        self.is_over = True
-        self._forget()
-        self.queue.put_nowait(last_words)
-        self.queue.put_nowait(END)
-
-    def _forget(self) -> None:
-        while not self.queue.empty():
-            self.queue.get_nowait()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One conversation, as those see it who may control calls, and those who may not."""
-
-    id: str
-    version: int
-    order: int
-    html: Mapping[bool, str]
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What one look found."""
-
-    changed: Collection[str]  # keys
-    gone: list[str]  # row ids
-    statuses: Collection[bool]  # the right to operate of those whose counts changed
-    conversations: Collection[str]  # keys of those that pages of a call watch
-
-
-class Screen:
-    """The board as last read; `look` runs in the hub's thread and nowhere else."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, Row] = {}
-        self.statuses: dict[bool, str] = {}
-        self.status_due = 0.0
-        self.versions: dict[str, int] = {}  # of the conversations that pages of a call watch
-
-    def look(self, clients: Collection[Client]) -> News:
-        """Read and render what changed for these clients; a look that fails changes nothing."""
-        now = timezone.now()
-        audiences = {client.audience for client in clients if not client.conversation}
-        rows, statuses = self.rows, self.statuses
-        if audiences:
-            rows = self._rows(now, {audience.control for audience in audiences})
-            statuses = self._statuses(now, {audience.operate for audience in audiences})
-        versions = _versions({client.conversation for client in clients} - {""})
-        news = News(
-            changed=[key for key, row in rows.items() if self._version(key) != row.version],
-            gone=[row.id for key, row in self.rows.items() if key not in rows],
-            statuses=[key for key in statuses if statuses[key] != self.statuses.get(key)],
-            conversations=[key for key in versions if versions[key] != self.versions.get(key)],
-        )
-        self.rows, self.statuses, self.versions = rows, statuses, versions
-        return news
-
-    def _version(self, key: str) -> int | None:
-        return self.rows[key].version if key in self.rows else None
-
-    def _rows(self, now: datetime, controls: set[bool]) -> dict[str, Row]:
-        """Return the rows of the board, rendering only what changed or was not needed before."""
-        versions = board.versions(now=now)
-        kept = {
-            key: row
-            for key, row in self.rows.items()
-            if versions.get(key) == row.version and row.html.keys() >= controls
-        }
-        missing = [key for key in versions if key not in kept]
-        found = board.conversations(now=now, keys=missing) if missing else []
-        return kept | {
-            conversation.key: Row(
-                id=board.row_id(conversation.key),
-                version=conversation.version,
-                order=int(conversation.order),
-                html={control: board.row(conversation, control=control) for control in controls},
-            )
-            for conversation in found
-        }
-
-    def _statuses(self, now: datetime, operates: set[bool]) -> dict[bool, str]:
-        """Return the counts, read twice a second at most and for those who have none yet."""
-        is_due = time.monotonic() >= self.status_due
-        if is_due:
-            self.status_due = time.monotonic() + STATUS_GAP_S
-        wanted = operates if is_due else operates - self.statuses.keys()
-        return self.statuses | {
-            operate: home.status_html(now=now, operate=operate) for operate in wanted
-        }
-
-    def whole(self, client: Client) -> bytes:
-        """Return everything a client should see."""
-        if client.conversation:
-            return frame("changed", str(self.versions.get(client.conversation, 0)))
-        rows = sorted(self.rows.values(), key=lambda row: (row.order, row.id))
-        html = "".join(row.html[client.audience.control] for row in rows)
-        return frame("board", html) + frame("status", self.statuses[client.audience.operate])
-
-    def part(self, client: Client, news: News) -> bytes:
-        """Return what changed for a client that has seen the rest."""
-        if client.conversation:
-            return self.whole(client) if client.conversation in news.conversations else b""
-        sent = b""
-        if news.changed:
-            rows = (self.rows[key].html[client.audience.control] for key in news.changed)
-            sent += frame("rows", "".join(rows))
-        if news.gone:
-            sent += frame("gone", json.dumps(news.gone))
-        if client.audience.operate in news.statuses:
-            sent += frame("status", self.statuses[client.audience.operate])
-        return sent
 
 
 class Hub:
@@ -252,9 +100,12 @@ class Hub:
                 logger.exception("live: the board cannot be read: %s", exc)
             self.is_healthy = False
             return
+        was_stale = not self._is_fresh()
         self.is_healthy = True
         self.read_at, self.read_at_ms = time.monotonic(), _now_ms()
         self._tell(present, news)
+        if was_stale:
+            self._give_sign()
 
     def _tell(self, clients: Collection[Client], news: News) -> None:
         """Queue for each client what it lacks, put together once for all of a kind."""
@@ -273,9 +124,18 @@ class Hub:
 
     def _clock(self) -> bytes:
         """Return a sign of life: the server's time, or since when the board is stale."""
-        if time.monotonic() - self.read_at < FRESH_S:
+        if self._is_fresh():
             return frame("clock", str(_now_ms()))
         return frame("stale", str(self.read_at_ms))
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() - self.read_at < FRESH_S
+
+    def _give_sign(self) -> None:
+        sign = self._clock()
+        for client in self.clients:
+            if not client.is_behind or not self.is_healthy:  # else its first look is under way
+                client.offer(sign)
 
     # The tasks, one step each
 
@@ -292,10 +152,7 @@ class Hub:
 
     async def _beat(self) -> None:
         await asyncio.sleep(BEAT_S)
-        sign = self._clock()
-        for client in self.clients:
-            if not client.is_behind or not self.is_healthy:  # else its first look is under way
-                client.offer(sign)
+        self._give_sign()
 
     async def _recheck(self) -> None:
         """Dismiss those who signed out, or whose rights are no longer what they were."""
@@ -342,17 +199,6 @@ async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             logger.exception("live: a step failed")
             await asyncio.sleep(1)
-
-
-def _versions(keys: Collection[str]) -> dict[str, int]:
-    """Return the versions of conversations, also of those that left the board long ago."""
-    if not keys:
-        return {}
-    calls = Call.objects.filter(conversation__in=keys).order_by().values("conversation")
-    return {
-        row["conversation"]: row["changes"] + board.VERSION_PER_LEG * row["size"]
-        for row in calls.annotate(changes=Sum("version"), size=Count("pk"))
-    }
 
 
 def _with_connection(work: Callable[[], T]) -> T:

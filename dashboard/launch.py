@@ -213,8 +213,12 @@ class Desk:
         if self.is_demo:
             self.say(f"\nThis is the demo: a simulator at {self.simulator} plays Telnyx.")
         else:
-            public = env.text("PUBLIC_URL") or self.web
-            self.say(f"Telnyx has to reach {public}/webhooks/telnyx")
+            public = env.text("PUBLIC_URL")
+            self.say(
+                f"Telnyx has to reach {public.rstrip('/')}/webhooks/telnyx"
+                if public
+                else "Telnyx cannot reach this desk yet: set PUBLIC_URL to its public address."
+            )
             for message in public_keys_are_keys():
                 self.say(f"{message.msg} {message.hint}")
         if not self.has_people:

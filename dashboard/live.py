@@ -21,8 +21,8 @@ from django.conf import settings
 from django.db import Error
 from django.http import parse_cookie
 
-from dashboard.hub import END, MOST_CLIENTS, Client, Hub
-from dashboard.viewers import Audience, audience_of
+from dashboard.hub import MOST_CLIENTS, Hub
+from dashboard.viewers import END, Audience, Client, audience_of
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         audience = await _admit(session_key)
     except (Error, TimeoutError) as exc:
-        logger.warning("live: nobody is let in while the database is away: %s", exc)
+        logger.warning("live: nobody is let in while the database is away: %r", exc)
         await _refuse(send, 503, "The desk cannot be read now.", (b"retry-after", b"3"))
         return
     if audience is None:

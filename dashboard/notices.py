@@ -88,7 +88,7 @@ def _processes(now: datetime) -> list[Notice]:
                 if still
                 else "Timers, reconciliation and retention stand still, and what a worker loses "
                 "is not done.",
-                "Start `manage.py pump`.",
+                "Start it: manage.py pump.",
             )
         )
     for name in missing:
@@ -100,7 +100,7 @@ def _processes(now: datetime) -> list[Notice]:
                     "warning",
                     f"The {lane} worker gives no sign of life.",
                     f"It {LANES[name]}.{instead}",
-                    f"Start `celery -A dashboard worker -P threads -Q {lane}`.",
+                    f"Start it: celery -A dashboard worker -P threads -Q {lane}.",
                 )
             )
     return found

@@ -1,11 +1,13 @@
 """The guarantee: whatever is overdue by a second gets done, without a broker and without workers.
 
 One timer thread asks each lane every quarter second; each lane has an executor of its own, so that
-a download never delays a command. Several pumps may run: rows are claimed, not owned.
+a download never delays a command. Where it finds that nobody did the work it leaves out the wait
+for a minute. Several pumps may run: rows are claimed, not owned.
 """
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,7 +22,8 @@ from recordings import fetch
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
-OVERDUE = timedelta(seconds=1)  # the workers' head start
+HEAD_START = timedelta(seconds=1)  # of the workers, over new work
+ALONE_S = 60.0  # so long nobody gets a head start in a lane where none used it
 
 
 @dataclass(slots=True)
@@ -28,16 +31,19 @@ class Lane:
     """One kind of work, at most one round of it at a time."""
 
     name: str
-    work: Callable[[], object]
+    work: Callable[[timedelta], object]  # given the head start, returns how much it did
     every_s: float = TICK_S
     next_at: float = 0.0
+    alone_until: float = 0.0
     busy: threading.Lock = field(default_factory=threading.Lock)
     healthy: bool = True
 
     def run(self) -> None:
         try:
             close_old_connections()
-            self.work()
+            head_start = timedelta() if time.monotonic() < self.alone_until else HEAD_START
+            if self.work(head_start) and head_start:
+                self.alone_until = time.monotonic() + ALONE_S
             self.healthy = True
         except Exception as exc:  # the pump outlives every fault of a round; the rows stay due
             if self.healthy:
@@ -51,13 +57,13 @@ class Lane:
 def lanes() -> list[Lane]:
     """Return what the pump does, and how often."""
     return [
-        Lane("control", lambda: commands.send_due(overdue=OVERDUE)),
-        Lane("events", lambda: events.apply_due(overdue=OVERDUE)),
-        Lane("media", lambda: fetch.fetch_due(overdue=OVERDUE)),
-        Lane("clock", commands.watch, every_s=1),
-        Lane("probes", reconcile.probe_due, every_s=1),
-        Lane("heartbeat", lambda: Heartbeat.objects.beat("pump"), every_s=5),
-        Lane("sweep", fetch.sweep, every_s=600),
+        Lane("control", lambda wait: commands.send_due(overdue=wait)),
+        Lane("events", lambda wait: events.apply_due(overdue=wait)),
+        Lane("media", lambda wait: fetch.fetch_due(overdue=wait)),
+        Lane("clock", lambda _: commands.watch(), every_s=1),
+        Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
+        Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
+        Lane("sweep", lambda _: fetch.sweep(), every_s=600),
     ]
 
 

@@ -1,5 +1,6 @@
-"""Who watches a live stream: a session key from a cookie, checked as Django would check it."""
+"""Who watches a live stream: the session behind a cookie, and the queue to its browser."""
 
+import asyncio
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -8,6 +9,9 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest
 
 from access.policies import Right, may
+
+QUEUE = 64  # frames one browser may lag behind
+END = b""
 
 
 class Audience(NamedTuple):
@@ -38,3 +42,36 @@ def audience_of(session_key: str) -> Audience | None:
     if not may(user, Right.SEE):
         return None
     return Audience(control=may(user, Right.CONTROL), operate=may(user, Right.OPERATE))
+
+
+class Client:
+    """One open stream: whose it is, what it shows, and what was not sent to it yet."""
+
+    def __init__(self, session_key: str, audience: Audience, *, conversation: str = "") -> None:
+        self.session_key = session_key
+        self.audience = audience
+        self.conversation = conversation  # the one whose changes matter; "" for the whole board
+        self.is_behind = True  # the next look sends everything
+        self.is_over = False
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
+
+    def offer(self, sent: bytes) -> None:
+        """Queue bytes; when there is no room, drop the backlog and start over."""
+        if self.is_over:
+            return
+        if self.queue.full():
+            self._forget()
+            self.is_behind = True
+        else:
+            self.queue.put_nowait(sent)
+
+    def end(self, last_words: bytes = END) -> None:
+        """Let the stream send these last words, then end."""
+        self.is_over = True
+        self._forget()
+        self.queue.put_nowait(last_words)
+        self.queue.put_nowait(END)
+
+    def _forget(self) -> None:
+        while not self.queue.empty():
+            self.queue.get_nowait()

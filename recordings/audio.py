@@ -121,14 +121,13 @@ def _by_miniaudio(path: Path, kind: str, *, proves_length: bool) -> Audio:
     read = miniaudio.mp3_get_file_info if kind == "mp3" else miniaudio.wav_get_file_info
     try:
         found = read(str(path))
+        frames = found.num_frames
+        if kind == "mp3":  # its header may promise more than there is
+            decoded = miniaudio.mp3_stream_file(str(path), BLOCK_FRAMES)
+            frames = sum(len(block) for block in decoded) // found.nchannels
     except (miniaudio.MiniaudioError, ZeroDivisionError) as exc:
         raise NotAudio(f"The {kind.upper()} file cannot be decoded: {exc}.") from exc
-    return Audio(kind, found.nchannels, found.sample_rate, found.num_frames, proves_length)
-
-
-def heard_ms(path: Path, audio: Audio) -> int:
-    """Return how long a file sounds: by decoding it, not by what its header says."""
-    return sum(len(block) for block in samples(path, audio)) * 1000 // audio.rate
+    return Audio(kind, found.nchannels, found.sample_rate, frames, proves_length)
 
 
 def samples(path: Path, audio: Audio) -> Iterator[Samples]:

@@ -85,14 +85,19 @@ def library(request: HttpRequest) -> HttpResponse:
         status = 422 if request.headers.get("HX-Request") else 400
         return render(request, "recordings/list.html", context | {"problem": exc}, status=status)
     may_read = may(request.user, Right.LISTEN)
-    found = chosen.choose(Recording.objects.visible_to(request.user), may_read=may_read)
+    visible = Recording.objects.visible_to(request.user)
+    found = chosen.choose(visible, may_read=may_read)
+    keys = list(found.order_by().values_list("pk", flat=True)[: COUNTED + 1])
+    if chosen.is_search and len(keys) <= COUNTED:
+        found = visible.filter(pk__in=keys)
+    elif chosen.is_search:
+        found = chosen.choose(visible, may_read=may_read, by_time=True)
     said = Transcript.objects.filter(recording=OuterRef("pk")).exclude(text="")
     rows = list(chosen.page(found).annotate(has_transcript=Exists(said))[: PAGE + 1])
     more = rows[PAGE - 1] if len(rows) > PAGE else None
-    count = found.order_by()[: COUNTED + 1].count()
     context |= {
         "recordings": rows[:PAGE],
-        "count": f"{COUNTED:,}+" if count > COUNTED else str(count),
+        "count": f"{COUNTED:,}+" if len(keys) > COUNTED else str(len(keys)),
         "chips": filters.chips(request.GET),
         "older": more
         and filters.address(request.GET, after=filters.cursor(more.started_at, more.pk)),

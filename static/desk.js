@@ -90,6 +90,11 @@
 
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.verb === "get") return;
+    const sure = event.detail.elt.closest("details.sure[open]");
+    if (sure) {
+      sure.open = false; // answered: an open question holds back the row's updates
+      sure.querySelector("summary").focus();
+    }
     event.detail.parameters.request_id = crypto.randomUUID
       ? crypto.randomUUID()
       : `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`; // no HTTPS

@@ -152,7 +152,7 @@
   const again = () => {
     const most = BACKOFF_MS[Math.min(tries++, BACKOFF_MS.length - 1)];
     clearTimeout(retry);
-    retry = setTimeout(open, most * (0.5 + Math.random() / 2)); // not all browsers at once
+    retry = setTimeout(() => source || visit(), most * (0.5 + Math.random() / 2)); // not all at once
   };
 
   const leave = () => {

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import nullcontext
+from pathlib import Path
 
 from dashboard.postgres import QUICK, lend
 
@@ -49,6 +50,7 @@ def run(name, arguments, environment):
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments]
     summary = ""
     with tempfile.TemporaryDirectory(prefix="tapeline-test-") as data:
+        Path(data, "static").mkdir()  # else WhiteNoise warns in every test
         environment = clean | {"TAPELINE_DATA": data} | environment
         pytest = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         try:

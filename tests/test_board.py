@@ -455,8 +455,8 @@ def test_stop_and_hang_up_ask_back_and_the_others_do_not():
 
 
 def test_every_leg_has_buttons_of_its_own_that_name_the_leg():
-    one = call()
-    other = call(conversation=one.conversation, from_number="+493012345678")
+    one = call(heard_s=50)
+    other = call(heard_s=40, conversation=one.conversation, from_number="+493012345678")
 
     html = row()
 

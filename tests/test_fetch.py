@@ -44,8 +44,8 @@ def announced(deliver, store):
         recording_id = recording_id or str(uuid.uuid4())
         deliver(
             SAVED,
-            **leg(),
-            **{
+            **leg()
+            | {
                 "recording_id": recording_id,
                 "format": format,
                 "recording_started_at": "2026-03-02T15:04:36Z",
@@ -135,7 +135,7 @@ HTML = b"<!DOCTYPE html><html><body>Sorry</body></html>"
 XML = b'<?xml version="1.0"?><Error><Code>SlowDown</Code></Error>'
 OPEN_WAV = SOUND[:40] + b"\xff\xff\xff\xff" + SOUND[44:]
 BAD = {
-    "truncated": (whole(SOUND[:9000], length=len(SOUND)), "cut short"),
+    "truncated": (whole(SOUND[:9000], length=len(SOUND)), "came cut short: 9,000 of 64,044"),
     "truncated without a length": (whole(SOUND[:9000], length=False), "cut short"),
     "header of a longer file": (whole(SOUND[:9000]), "cut short"),
     "no length anywhere": (whole(OPEN_WAV, length=False), "says how long"),
@@ -327,6 +327,19 @@ def test_a_recording_without_an_id_gets_it_from_telnyx_s_list(announced, store):
 
     recording.refresh_from_db()
     assert (recording.state, recording.recording_id) == ("stored", "found")
+
+
+def test_a_recording_without_an_id_does_not_take_that_of_another(announced, store):
+    other = announced(store.serve(whole(SOUND)))
+    recording = announced(store.link(), call_leg_id=other.call.call_leg_id)
+    Recording.objects.filter(pk=recording.pk).update(recording_id="")
+    known = row(other, store)
+    later = known | {"id": "later", "recording_started_at": "2026-03-02T15:04:37.5Z"}
+    store.rest("/recordings", {"data": [known, later], "meta": {"total_pages": 1}})
+    store.serve(whole(SOUND), "fresh")
+    fetch.fetch_due()
+    recording.refresh_from_db()
+    assert (recording.state, recording.recording_id) == ("stored", "later")
 
 
 def test_without_an_id_the_webhook_s_link_still_works(announced, store):

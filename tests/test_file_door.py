@@ -241,6 +241,24 @@ def test_it_stops_when_the_browser_leaves(monkeypatch):
     assert len(reads) == 1
 
 
+def test_it_reads_no_further_when_the_server_swallows_what_it_sends(monkeypatch):
+    reads, gone = [], asyncio.Event()
+    read = files._read
+    monkeypatch.setattr(files, "_read", lambda *where: reads.append(where) or read(*where))
+
+    async def receive():
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        if message["type"] == "http.response.body":
+            gone.set()
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+    asyncio.run(asyncio.wait_for(serve_files(app())(scope, receive, send), 5))
+    assert len(reads) <= 2
+
+
 def test_it_forgets_a_browser_that_takes_nothing(monkeypatch):
     monkeypatch.setattr(files, "STALLED_S", 0.05)
 

@@ -125,14 +125,14 @@ def test_a_call_from_ring_to_reviewed_recording(page, desk, frozen):
         say(BEFORE)
 
         act.get_by_role("button", name="Say").click()
-        page.locator("dialog").get_by_label("Text").fill(SENTENCE)
+        page.locator("dialog").locator("[name=payload]").fill(SENTENCE)
         page.locator("dialog").get_by_role("button", name="Say").click()
         expect(row).to_contain_text("Speaking", timeout=step_ms)
         expect(row).to_contain_text("confirmed", timeout=step_ms)
         expect(row).to_contain_text("Silent", timeout=15_000)
 
         act.get_by_role("button", name="Play").click()
-        page.locator("dialog").get_by_label("Media name").fill("hold-music")
+        page.locator("dialog").locator("[name=media_name]").fill("hold-music")
         page.locator("dialog").get_by_role("button", name="Play").click()
         expect(row).to_contain_text("Playing", timeout=step_ms)
         act.get_by_role("button", name="Stop sound").click()
@@ -176,9 +176,9 @@ def review(page, desk, call):
     expect(page.locator("main")).not_to_contain_text("four four nine two")
     audio = "document.querySelector('audio')"
     page.evaluate(f"{audio}.play()")
-    page.wait_for_function(f"{audio}.currentTime > 0.5", timeout=10_000)
+    until(lambda: page.evaluate(f"{audio}.currentTime") > 0.5, within_s=10, what="sound")
     page.evaluate(f"{audio}.currentTime = 4")
-    page.wait_for_function(f"{audio}.currentTime > 4.3 && !{audio}.seeking", timeout=10_000)
+    until(lambda: page.evaluate(f"{audio}.currentTime") > 4.3, within_s=10, what="the place")
 
     customer, others = channels(desk.data / "media" / stored[1])
     before, after = (heard(customer, text, VOICES["customer"]) for text in (BEFORE, AFTER))

@@ -16,9 +16,10 @@ from django.utils import timezone
 from calls import board, projection
 from calls.models import Call
 from dashboard import hub as hub_module
-from dashboard import live
-from dashboard.hub import Client, Hub, frame
-from dashboard.viewers import Audience, audience_of
+from dashboard import live, screen
+from dashboard.hub import Hub
+from dashboard.screen import frame
+from dashboard.viewers import END, QUEUE, Audience, Client, audience_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -327,7 +328,7 @@ def test_the_last_event_id_of_a_browser_changes_nothing(watch, sam):
 
 def test_the_counts_are_sent_when_they_change_and_not_before(watch, sam, monkeypatch):
     words = ["1 live"]
-    monkeypatch.setattr(hub_module.home, "status_html", lambda **more: words[0])
+    monkeypatch.setattr(screen.home, "status_html", lambda **more: words[0])
     call = call_row()
     stream = watch(sam)
     assert stream.next("status") == "1 live"
@@ -341,7 +342,7 @@ def test_the_counts_are_sent_when_they_change_and_not_before(watch, sam, monkeyp
 
 
 def test_operators_get_their_own_counts(watch, sam, olga, monkeypatch):
-    monkeypatch.setattr(hub_module.home, "status_html", lambda **more: f"{more['operate']}")
+    monkeypatch.setattr(screen.home, "status_html", lambda **more: f"{more['operate']}")
 
     assert watch(sam).next("status") == "False"
     assert watch(olga).next("status") == "True"
@@ -480,7 +481,7 @@ def test_who_does_not_read_gets_the_board_and_not_the_backlog(watch, sam, lee, m
         projection.touch(call)
         live.hub.tasks[0].get_loop().call_soon_threadsafe(live.hub.wanted.set)
         quick.next("rows")
-        assert client.queue.qsize() <= hub_module.QUEUE
+        assert client.queue.qsize() <= QUEUE
         if client.is_behind:
             break
     assert client.is_behind
@@ -493,21 +494,21 @@ def test_who_does_not_read_gets_the_board_and_not_the_backlog(watch, sam, lee, m
 
 def test_ending_a_client_that_lags_drops_its_backlog():
     client = Client("key", Audience(control=True, operate=False))
-    for number in range(hub_module.QUEUE):
+    for number in range(QUEUE):
         client.offer(b"%d" % number)
 
     client.end(b"bye")
 
-    assert [client.queue.get_nowait() for _ in range(2)] == [b"bye", hub_module.END]
+    assert [client.queue.get_nowait() for _ in range(2)] == [b"bye", END]
 
 
 def test_what_is_offered_after_the_end_does_not_undo_it():
     client = Client("key", Audience(control=True, operate=False))
     client.end()
-    for _ in range(2 * hub_module.QUEUE):
+    for _ in range(2 * QUEUE):
         client.offer(b"more")
 
-    assert client.queue.get_nowait() == hub_module.END
+    assert client.queue.get_nowait() == END
 
 
 def test_a_stream_let_in_while_the_hub_closes_ends_at_once(hub, loop, watch, sam, monkeypatch):
@@ -540,7 +541,7 @@ def test_a_change_that_a_failed_look_had_read_is_not_lost(hub, watch, sam, monke
             raise OperationalError("gone between two queries")
         return {}
 
-    monkeypatch.setattr(hub_module, "_versions", fails_once)
+    monkeypatch.setattr(screen, "_versions", fails_once)
 
     assert rows_of(stream.next("rows"))
     assert failures

@@ -96,6 +96,16 @@ def test_chunks_before_the_samples_are_skipped(file):
     assert (found.duration_ms, found.proves_length) == (1000, True)
 
 
+def test_an_mp3_is_as_long_as_it_sounds_whatever_its_header_promises(file):
+    pytest.importorskip("lameenc")
+    content = mp3(20)
+    frame_bytes = content.index(content[:2], 4)
+    promise = content[:4] + bytes(17) + b"Xing" + struct.pack(">II", 1, 9999)
+    path = file(promise.ljust(frame_bytes, b"\0") + content)
+    assert audio.probe(path).duration_ms == 20_160
+    assert HEADER.unpack_from(peaks(path))[4] == 1008
+
+
 def test_telephone_encoding_is_decoded(file):
     sound = bytes(range(256)) * 40
     head = struct.pack("<HHIIHH", 7, 1, 8000, 8000, 1, 8)

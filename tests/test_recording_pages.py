@@ -14,7 +14,7 @@ from django.utils.html import escape
 from access import audit
 from access.models import AuditRow
 from calls.models import Call
-from recordings import storage
+from recordings import storage, views
 from recordings.models import Caption, Recording, Transcript, numbers
 from recordings.peaks import HEADER, peaks
 from tests.store import wav
@@ -406,6 +406,14 @@ def test_the_text_of_another_recording_of_the_call_stays_there(lee_in, call):
     assert lee_in.get(url("transcript", second, "txt")).status_code == 404
 
 
+def test_a_text_that_came_first_waits_for_its_own_recording(lee_in, call):
+    named, nameless = make(call), make(call, recording_id="", started_at=STARTED)
+    early = say(named, "Of a recording still to come.")
+    Transcript.objects.filter(pk=early.pk).update(recording=None, recording_key="to come")
+    assert lee_in.get(url("transcript", named, "txt")).status_code == 404
+    assert lee_in.get(url("transcript", nameless, "txt")).status_code == 200  # it may be this one
+
+
 # Library
 
 
@@ -668,3 +676,15 @@ def test_the_page_of_the_call_lists_its_recordings(sam_in, call):
     recording = make(call)
     page = sam_in.get(call.get_absolute_url()).content.decode()
     assert recording.get_absolute_url() in page
+
+
+@pytest.mark.parametrize("query", [{"q": "0100"}, {"number": "0100"}, {"q": "hello"}])
+def test_many_matches_are_listed_newest_first_like_few(sam_in, monkeypatch, query):
+    wanted = [make(started_at=STARTED + timedelta(minutes=number)) for number in (2, 0, 1)]
+    for recording in wanted:
+        say(recording, "Hello.")
+    make(parties=("+1", "+2"))
+    few = found(sam_in, **query)
+    monkeypatch.setattr(views, "COUNTED", 2)
+    many = found(sam_in, **query)
+    assert few == many == sorted(wanted, key=lambda one: one.started_at, reverse=True)

@@ -177,12 +177,13 @@ def test_a_lost_event_leaves_no_trace_among_the_deliveries(telnyx, receiver):
     fault(telnyx, event="call.answered", do="lose")
     telnyx.call()
     receiver.wait_for("call.bridged", 2)
+    until(lambda: len(deliveries(telnyx)) == 4)
     types = {row["webhook"]["event_type"] for row in deliveries(telnyx)}
     assert types == {"call.initiated", "call.bridged"}
 
 
 def test_a_delayed_event_comes_late(telnyx, receiver):
-    fault(telnyx, event="call.initiated", do="delay", seconds=0.3)
+    fault(telnyx, event="call.initiated", do="delay", seconds=0.6)
     telnyx.call()
     receiver.wait_for("call.bridged", 2)
     assert receiver.bodies("call.initiated") == []

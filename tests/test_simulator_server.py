@@ -222,6 +222,8 @@ def test_a_deleted_recording_is_gone_with_its_file(telnyx, receiver):
     path = f"/recordings/{payload['recording_id']}"
     assert telnyx.v2("DELETE", path).json()["data"]["id"] == payload["recording_id"]
     assert telnyx.v2("GET", path).status_code == 404
+    folder = telnyx.server.board.options.data / "recordings"
+    assert not list(folder.glob(f"{payload['recording_id']}*"))
     got = requests.get(payload["recording_urls"]["wav"], timeout=5)
     assert (got.status_code, "NoSuchKey" in got.text) == (404, True)
 

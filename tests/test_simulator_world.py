@@ -155,6 +155,15 @@ def test_an_answering_machine_is_looked_for_when_asked():
     assert scene.last("call.machine.premium.detection.ended")["result"] == "human_residence"
 
 
+def test_nothing_is_detected_on_a_call_that_has_ended():
+    scene = Scene(settings=Settings(ring_s=1))
+    answer = scene.world.dial(dial_body(answering_machine_detection="detect"), scene.now)
+    scene.wait(1.5)
+    scene.does(scene.world.legs[answer.body["data"]["call_control_id"]], "hangup")
+    scene.wait(5)
+    assert scene.said()[-1] == "call.hangup"
+
+
 def test_transfer_bridges_the_leg_with_whoever_answers():
     scene = Scene(settings=Settings(ring_s=1))
     customer, agent = scene.call()
@@ -504,7 +513,9 @@ def test_a_recording_stops_at_the_hangup_even_while_it_is_paused():
     scene.does(customer, "hangup")
     scene.wait(2)
     assert scene.said(customer)[-2:] == ["call.hangup", "call.recording.saved"]
-    assert scene.world.truth(scene.now)[0]["recordings"][0]["duration_ms"] == 5_000
+    (row,) = scene.world.truth(scene.now)[0]["recordings"]
+    assert row["duration_ms"] == 5_000
+    assert row["pauses"] == [["2026-03-02T12:00:05.000000Z", row["ended"]]]
 
 
 def test_a_second_record_start_makes_a_second_file_unless_that_is_refused():
@@ -656,6 +667,19 @@ def test_words_cut_off_by_the_hangup_are_not_told():
     scene.does(customer, "hangup")
     assert scene.last("call.transcription")["transcription_data"]["transcript"] == "alpha"
     assert scene.said(customer)[-1] == "call.hangup"
+
+
+def test_a_sentence_cut_short_by_a_hold_is_told_once():
+    scene = Scene()
+    customer, _ = scene.call()
+    scene.does(customer, "transcription_start")
+    noise = scene.world.say(customer, "alpha bravo charlie", scene.now)
+    scene.wait(noise.clip.words[1].end_ms / 1000)
+    calling.hold(scene.world, customer, scene.now)
+    scene.wait(10)
+    payloads = [event.payload for event in scene.events]
+    told = [p["transcription_data"]["transcript"] for p in payloads if "transcription_data" in p]
+    assert told == ["alpha bravo"]
 
 
 def test_a_loop_says_its_words_again():

@@ -483,7 +483,7 @@ def test_only_operators_are_told_the_remedy(client, sam, olga):
     assert "manage.py pump" not in page
 
     client.force_login(olga)
-    assert "Start `manage.py pump`." in text(body(client.get("/")))
+    assert "Start it: manage.py pump." in text(body(client.get("/")))
 
 
 # How things are written

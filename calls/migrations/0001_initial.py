@@ -106,14 +106,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(
-                        condition=models.Q(
-                            ("line__in", ["ringing", "answered", "bridged", "held"])
-                        ),
-                        fields=["line"],
-                        name="call_live",
-                    ),
-                    models.Index(fields=["-closed_at"], name="call_closed"),
+                    models.Index(fields=["line", "-closed_at"], name="call_on_board"),
                     models.Index(
                         condition=models.Q(("probe_at__isnull", False)),
                         fields=["probe_at"],

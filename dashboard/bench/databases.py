@@ -1,9 +1,12 @@
 """Empty databases to measure on: SQLite in the stage's folder, and PostgreSQL if there is one."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -59,9 +62,16 @@ class SQLite:
 
     def make(self, name: str) -> Database:
         """Return a new database with all tables, empty."""
-        database = Database(f"sqlite:///{self.stage.folder / name}.sqlite3")
-        migrate(self.stage, database)
-        return database
+        path = self.stage.folder / f"{name}.sqlite3"
+        shutil.copyfile(self.template, path)
+        return Database(f"sqlite:///{path}")
+
+    @cached_property
+    def template(self) -> Path:
+        """A file with all tables, which nobody opens again."""
+        path = self.stage.folder / "template.sqlite3"
+        migrate(self.stage, Database(f"sqlite:///{path}"))
+        return path
 
 
 class PostgreSQL:
@@ -75,12 +85,21 @@ class PostgreSQL:
 
     def make(self, name: str) -> Database:
         """Return a new database with all tables, empty; it is dropped in the end."""
-        full = f"tapeline_bench_{os.getpid()}_{name}"
-        self.server.rows(f"CREATE DATABASE {full}")
-        self.stage.stack.callback(self.server.rows, f"DROP DATABASE IF EXISTS {full} WITH (FORCE)")
-        database = Database(urlsplit(self.server.url)._replace(path=f"/{full}").geturl())
+        return self._create(name, self.template)
+
+    @cached_property
+    def template(self) -> str:
+        """The name of a database with all tables, which nobody opens again."""
+        database = self._create("template", "template1")
         migrate(self.stage, database)
-        return database
+        return urlsplit(database.url).path.lstrip("/")
+
+    def _create(self, name: str, template: str) -> Database:
+        full = f"tapeline_bench_{os.getpid()}_{name}"
+        self.server.rows(f"CREATE DATABASE {full} TEMPLATE {template}")
+        drop = f"DROP DATABASE IF EXISTS {full} WITH (FORCE)"
+        self.stage.stack.callback(self.server.rows, drop)
+        return Database(urlsplit(self.server.url)._replace(path=f"/{full}").geturl())
 
     def _one(self, sql: str) -> str:
         return str(self.server.rows(sql)[0][0])

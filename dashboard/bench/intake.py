@@ -18,92 +18,22 @@ from django.conf import settings
 from nacl.signing import SigningKey
 
 from dashboard.bench import machine
+from dashboard.bench.comparison import ALONGSIDE, TARGETS, Comparison, Round, Turn, lines
 from dashboard.bench.databases import Database, Kind, SQLite, postgresql
-from dashboard.bench.figures import percentile, spread, table
+from dashboard.bench.figures import percentile
 from dashboard.bench.load import Order
 from dashboard.bench.stage import FIRST_PORT, Broken, Stage, listens, stop
 from dashboard.launch import worker
 from dashboard.ports import HERE
 
+__all__ = ["NAME", "Sizes", "lines", "run"]
+
 NAME = "intake"
 WARM_UP_S = 0.5
-MOST_BASELINE_SHARE = 0.25  # a baseline that varies more says that the machine was busy
-MOST_GENERATOR_CORES = 0.8  # beyond it, the generator is what is measured
-TARGETS = {"workers off": 5.0, "folding alongside": 3.0}
 PENDING = "SELECT count(*) FROM calls_webhookevent WHERE state = 'pending'"
 APPLIED = "SELECT count(*) FROM calls_webhookevent WHERE state = 'applied'"
 SET_ASIDE = "UPDATE calls_webhookevent SET state = 'ignored' WHERE state = 'pending'"
 IDS = "SELECT event_id FROM calls_webhookevent"
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One server under load once."""
-
-    per_s: float
-    cpu_us: float  # of the web process, per webhook answered with 200
-    database_us: float  # of the database server, the same
-    p50_ms: float
-    p99_ms: float
-    folded_per_s: float
-    generator_cores: float
-    refused: int  # answers other than 200
-    missing: int  # acknowledged, and not in the database
-
-
-@dataclass(frozen=True)
-class Round:
-    """Both servers, one after the other."""
-
-    door: Turn
-    textbook: Turn
-    load: float
-
-    @property
-    def ratio(self) -> float:
-        """Return how many times as many the door takes."""
-        return self.door.per_s / self.textbook.per_s if self.textbook.per_s else 0.0
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """All rounds on one database in one mode."""
-
-    database: str
-    mode: str
-    rounds: Sequence[Round]
-
-    @property
-    def void(self) -> list[str]:
-        """Return why the figures must not be used, if they must not."""
-        doors = [each.door for each in self.rounds]
-        books = [each.textbook for each in self.rounds]
-        reasons = []
-        if not all(turn.per_s for turn in doors + books):
-            reasons.append("a server acknowledged nothing")
-        if missing := sum(turn.missing for turn in doors + books):
-            reasons.append(f"{missing} acknowledged webhooks are not in the database")
-        if refused := sum(turn.refused for turn in doors + books):
-            reasons.append(f"{refused} webhooks were not answered with 200")
-        if (share := spread([turn.per_s for turn in books]).share) > MOST_BASELINE_SHARE:
-            reasons.append(f"the textbook view varied by {share:.0%}: the machine was busy")
-        if (cores := max(turn.generator_cores for turn in doors + books)) > MOST_GENERATOR_CORES:
-            reasons.append(f"the generator used {cores:.2f} of a core")
-        if self.mode == "folding alongside" and not all(turn.folded_per_s for turn in doors):
-            reasons.append("nothing was folded")
-        return reasons
-
-    def figures(self) -> dict[str, Any]:
-        """Return everything for --json."""
-        ratio = spread([each.ratio for each in self.rounds])
-        return {
-            "database": self.database,
-            "mode": self.mode,
-            "ratio": asdict(ratio),
-            "target": TARGETS[self.mode],
-            "void": self.void,
-            "rounds": [asdict(each) | {"ratio": round(each.ratio, 2)} for each in self.rounds],
-        }
 
 
 @dataclass(frozen=True)
@@ -172,7 +102,8 @@ class Bench:
         process = self.stage.python(
             name,
             *("-m", "granian", *shape, "--workers", "1", "--host", HERE),
-            *("--port", str(port), "--log-level", "warning", application),
+            *("--port", str(port), "--workers-kill-timeout", "3", "--log-level", "warning"),
+            application,
             environment=self.stage.environment(
                 DATABASE_URL=database.url, DJANGO_SETTINGS_MODULE=settings, **self.told
             ),
@@ -182,7 +113,7 @@ class Bench:
 
     def compare(self, mode: str) -> Comparison:
         """Let the two take turns."""
-        helper = self.start_worker() if mode == "folding alongside" else None
+        helper = self.start_worker() if mode == ALONGSIDE else None
         for server in (self.door, self.textbook):
             self.turn(server, WARM_UP_S)
         rounds = []
@@ -211,7 +142,7 @@ class Bench:
 
     def turn(self, server: Server, seconds: float) -> Turn:
         """Load one server once, and look whether it kept what it acknowledged."""
-        generator = Generator(server, seconds, self.key)
+        generator = Generator(self.stage, server, seconds, self.key)
         folded = self.count(server, APPLIED)
         web, database = self.cpu_s(server.process.pid), self.cpu_s(self.kind.pid)
         answer = generator.go()
@@ -249,7 +180,7 @@ class Bench:
 class Generator:
     """The load generator's process; the clock is its own and starts at `go`."""
 
-    def __init__(self, server: Server, seconds: float, key: SigningKey) -> None:
+    def __init__(self, stage: Stage, server: Server, seconds: float, key: SigningKey) -> None:
         order = Order(
             port=server.port,
             connections=server.connections,
@@ -260,10 +191,13 @@ class Generator:
         self.process = subprocess.Popen(  # noqa: S603  (our own command line)
             [sys.executable, "-m", "dashboard.bench.load", json.dumps(asdict(order))],
             cwd=settings.BASE_DIR,
+            env=stage.environment(),
+            process_group=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        stage.stack.callback(stop, self.process)
         assert self.process.stdout  # noqa: S101  (it is a pipe)
         if self.process.stdout.readline() != "ready\n":
             raise Broken("the load generator did not start")
@@ -275,25 +209,3 @@ class Generator:
             answer: dict[str, Any] = json.loads(said)
             return answer
         raise Broken(f"the load generator ended with code {self.process.returncode}")
-
-
-def lines(figures: dict[str, Any]) -> list[str]:
-    """Return the figures as text."""
-    said = []
-    for each in figures["comparisons"]:
-        rounds = each["rounds"]
-        head = ["", "accepted/s", "CPU us", "database us", "p50 ms", "p99 ms", "folded/s"]
-        columns = ("per_s", "cpu_us", "database_us", "p50_ms", "p99_ms", "folded_per_s")
-        rows = [
-            [name, *(str(spread([turn[who][column] for turn in rounds])) for column in columns)]
-            for name, who in (("the door", "door"), ("textbook view", "textbook"))
-        ]
-        ratio = each["ratio"]
-        verdict = "met" if ratio["median"] >= each["target"] else "MISSED"
-        said += ["", f"{each['database']}, {each['mode']}", *table(head, rows)]
-        said.append(
-            f"ratio {ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f}),"
-            f" target {each['target']:g}: {verdict}"
-        )
-        said += [f"VOID: {reason}" for reason in each["void"]]
-    return said

@@ -28,6 +28,14 @@ def about() -> dict[str, str | int | float]:
     }
 
 
+def line(about: dict[str, str | int | float]) -> str:
+    """Return the machine in one line."""
+    return (
+        "{cores} cores, {cpu}, {memory_gib} GiB, {system}, Python {python},"
+        " a small durable write takes {sync_ms} ms"
+    ).format(**about)
+
+
 def sync_ms() -> float:
     """Return how long one small write takes to be durable in the temporary folder."""
     with tempfile.TemporaryFile() as file:

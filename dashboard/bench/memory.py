@@ -11,7 +11,7 @@ from typing import Any
 from dashboard.bench import machine
 from dashboard.bench.desk import Desk
 from dashboard.bench.figures import table
-from dashboard.bench.stage import Broken, Stage
+from dashboard.bench.stage import Stage
 
 NAME = "memory"
 TARGETS = {"mb": 700.0, "cores": 0.5}
@@ -51,11 +51,12 @@ def run(sizes: Sizes, say: Callable[[str], None]) -> dict[str, Any]:
     with Stage() as stage:
         desk = Desk(stage, is_quiet=False)
         say(f"waiting for {sizes.calls} live calls")
-        deadline = time.monotonic() + CALLS_WITHIN_S
-        while desk.count_live() < sizes.calls:
-            if time.monotonic() > deadline:
-                raise Broken(f"the demo has no {sizes.calls} calls after {CALLS_WITHIN_S:.0f} s")
-            time.sleep(0.5)
+        stage.wait(
+            f"the demo has {sizes.calls} calls",
+            lambda: desk.count_live() >= sizes.calls,
+            "desk",
+            within_s=CALLS_WITHIN_S,
+        )
         say(f"looking for {sizes.seconds:g} s")
         before = {pid: machine.cpu_s([pid]) for pid in machine.tree(desk.process.pid)}
         started, load = time.monotonic(), machine.load()

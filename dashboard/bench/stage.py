@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 
@@ -85,13 +85,19 @@ class Stage:
         if process.wait(READY_WITHIN_S):
             raise Broken(f"manage.py {arguments[0]} failed\n{self.last_words(name)}")
 
-    def wait(self, what: str, ready: Callable[[], object], *processes: str) -> None:
+    def wait(
+        self,
+        what: str,
+        ready: Callable[[], object],
+        *processes: str,
+        within_s: float = READY_WITHIN_S,
+    ) -> None:
         """Wait until something is so. Raises Broken with what these processes said last."""
-        deadline = time.monotonic() + READY_WITHIN_S
+        deadline = time.monotonic() + within_s
         while not ready():
             if time.monotonic() >= deadline:
                 said = "\n".join(self.last_words(name) for name in processes)
-                raise Broken(f"{what}: not within {READY_WITHIN_S:.0f} s\n{said}")
+                raise Broken(f"{what}: not within {within_s:g} s\n{said}")
             time.sleep(0.05)
 
     def log(self, name: str) -> Path:
@@ -113,7 +119,7 @@ class Stage:
         return broker.url(path)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[Any]) -> None:
     """End a process and what it started."""
     if process.poll() is None:
         process.terminate()

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         self.is_json = options["json"]
         signal.signal(signal.SIGTERM, end)  # as Ctrl-C does, it leaves the stage tidily
         figures: dict[str, Any] = {"machine": machine.about()}
-        self.say(", ".join(f"{name} {value}" for name, value in figures["machine"].items()))
+        self.say(machine.line(figures["machine"]))
         try:
             for name in names:
                 self.say(f"\n{name}")
