@@ -2,7 +2,8 @@
 
     POST commands/<kind>/ -> issue -> ring -> the row (on the board), the panel (on its own page)
 
-An answer to htmx names its own target, because the row it was pressed in may be gone by then.
+An answer to htmx names its target in a header of ours, which desk.js reads: htmx would look for it
+from the pressed button, and the stream may have replaced that button's row by then.
 """
 
 import json
@@ -150,7 +151,7 @@ def _ask(
     }
     template = "calls/_command.html" if htmx(request) else "calls/command.html"
     response = render(request, template, context, status=status)
-    response["HX-Retarget"], response["HX-Reswap"] = "#dialog-body", "innerHTML"
+    response["Desk-Target"], response["HX-Reswap"] = "#dialog-body", "innerHTML"
     return response
 
 
@@ -184,5 +185,5 @@ def _current(request: HttpRequest, call: Call | None) -> HttpResponse:
         target, response = f"#{rows[0].id}", HttpResponse(board.row(rows[0], control=True))
     else:
         return unchanged
-    response["HX-Retarget"], response["HX-Reswap"] = target, "outerHTML"
+    response["Desk-Target"], response["HX-Reswap"] = target, "outerHTML"
     return response

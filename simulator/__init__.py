@@ -6,5 +6,6 @@ scripts <- world <- demo, histories
 
 Touching the outside:
 speech <- audio <- library, files
-world, library, files, faults, delivery <- switchboard <- api, levers, downloads <- server
+queues, faults <- delivery
+world, library, files, delivery <- switchboard <- api, levers, downloads <- server
 """

@@ -120,38 +120,42 @@ class Handler(BaseHTTPRequestHandler):
 
     def _misbehave(self, rule: Rule, route: Route, request: Request, action: str) -> None:
         """Answer as a fault wants it."""
+        if rule.do in ("status", "drop", "hang"):
+            self._withhold(rule, request, action)
+        else:
+            self._apply(rule, route, request)
+
+    def _withhold(self, rule: Rule, request: Request, action: str) -> None:
+        """Apply nothing; a command is only remembered."""
+        if action:
+            try:
+                body = _parsed(request).body
+            except Refused:
+                body = {}
+            token = request.named.get("call_control_id", "")
+            self.server.board.intercept(action, token, body)
+        if rule.do == "hang":
+            time.sleep(rule.get("seconds", 30.0))
+        if rule.do in ("hang", "drop"):
+            raise Dropped
+        self._write(*_scripted(rule))
+
+    def _apply(self, rule: Rule, route: Route, request: Request) -> None:
+        """Apply the request, and spoil the answer or its time."""
         if rule.do == "delay":
             time.sleep(rule.get("seconds", 1.0))
-        if not (rule.do == "delay" or rule.do.startswith("apply_")):
-            if action:
-                self._remember(request, action)
-            if rule.do == "hang":
-                time.sleep(rule.get("seconds", 30.0))
-            if rule.do in ("hang", "drop"):
-                raise Dropped
-            self._write(*_scripted(rule))
-            return
         try:
             result = route.handler(self.server.board, _parsed(request))
         except Refused as refusal:
             result = refusal.answer
         if rule.do == "apply_then_drop":
             raise Dropped
-        if rule.do == "apply_then_status":
-            self._write(*_scripted(rule))
-            return
         if rule.do == "apply_then_delay":
             time.sleep(rule.get("seconds", 1.0))
-        self._write(result)
-
-    def _remember(self, request: Request, action: str) -> None:
-        """Note a command that a fault keeps from the world."""
-        try:
-            body = _parsed(request).body
-        except Refused:
-            body = {}
-        token = request.named.get("call_control_id", "")
-        self.server.board.intercept(action, token, body)
+        if rule.do == "apply_then_status":
+            self._write(*_scripted(rule))
+        else:
+            self._write(result)
 
     def _write(self, result: Result, headers: dict[str, str] | None = None) -> None:
         if isinstance(result, Raw):

@@ -102,8 +102,15 @@
 
   let kept;
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const { target, shouldSwap, serverResponse } = event.detail;
+    const { shouldSwap, serverResponse, xhr } = event.detail;
     if (!shouldSwap) return;
+    const aim = xhr.getResponseHeader("Desk-Target");
+    const target = aim ? document.querySelector(aim) : event.detail.target;
+    event.detail.target = target;
+    if (!target) {
+      event.detail.shouldSwap = false; // the row is gone by now
+      return;
+    }
     if (target.matches("#board-rows > tr")) {
       event.detail.shouldSwap = false; // the stream may have been quicker
       const template = document.createElement("template");
@@ -117,9 +124,9 @@
 
   document.addEventListener("htmx:afterSwap", (event) => {
     const { target, xhr } = event.detail;
-    if (target === dialogBody && xhr.getResponseHeader("HX-Retarget")) {
+    if (target === dialogBody && xhr.getResponseHeader("Desk-Target")) {
       if (!dialog.open) dialog.showModal();
-      dialogBody.querySelector("[aria-invalid], [autofocus]")?.focus();
+      dialogBody.querySelector("[aria-invalid], [data-focus]")?.focus();
     } else if (kept) {
       restore(kept);
       kept = undefined;

@@ -177,7 +177,7 @@ def test_a_press_on_the_board_brings_the_row_back(supervisor, call, rings):
 
     (conversation,) = board.conversations(now=timezone.now())
     assert answer.status_code == 200
-    assert answer["HX-Retarget"] == f"#{conversation.id}"
+    assert answer["Desk-Target"] == f"#{conversation.id}"
     assert answer["HX-Reswap"] == "outerHTML"
     assert f'data-version="{conversation.version}"' in body(answer)
     assert "Hanging up…" in text(body(answer))
@@ -192,7 +192,7 @@ def test_a_press_on_the_board_brings_the_row_back(supervisor, call, rings):
 def test_a_press_on_the_page_of_a_call_brings_its_panel_back(supervisor, call):
     answer = press(supervisor, url(call, "hangup"), on=url(call))
 
-    assert answer["HX-Retarget"] == "#panel"
+    assert answer["Desk-Target"] == "#panel"
     assert '<section id="panel"' in body(answer)
     assert "Hanging up…" in text(body(answer))
 
@@ -262,7 +262,7 @@ def test_the_form_is_a_fragment_for_the_dialog(supervisor, call):
     answer = supervisor.get(url(call, "speak"), headers={"HX-Request": "true"})
 
     assert "<html" not in body(answer)
-    assert answer["HX-Retarget"] == "#dialog-body"
+    assert answer["Desk-Target"] == "#dialog-body"
     assert "HX-Request" in answer["Vary"]
     assert still(body(answer)) in still(body(supervisor.get(url(call, "speak"))))
 
@@ -287,7 +287,7 @@ def test_what_telnyx_would_refuse_comes_back_with_the_reason_and_what_was_typed(
     answer = press(supervisor, url(call, "speak"), {"payload": "x" * 3001, "voice": "some.voice"})
 
     assert answer.status_code == 422
-    assert answer["HX-Retarget"] == "#dialog-body"
+    assert answer["Desk-Target"] == "#dialog-body"
     assert "3001 characters, the limit is 3000" in text(body(answer))
     assert 'value="some.voice"' in body(answer)
     assert 'aria-invalid="true"' in body(answer)

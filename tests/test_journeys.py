@@ -34,6 +34,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
+WINDOW, STEP = 320, 160  # samples: 40 ms, 20 ms
 SENTENCE = "A supervisor has joined this call. Please continue."
 BEFORE = "I would like to pay my bill."
 SECRET = "The number is four four nine two."
@@ -85,18 +86,26 @@ def heard(recorded, text, voices):
     return max(place(recorded, text, voice) for voice in voices)
 
 
+def bands(samples):
+    """Return the loudness of 20 bands up to 3 kHz every 20 ms: how speech looks, not its phase."""
+    count = (len(samples) - WINDOW) // STEP
+    frames = samples[np.arange(WINDOW) + STEP * np.arange(count)[:, None]] * np.hanning(WINDOW)
+    power = np.abs(np.fft.rfft(frames, axis=1))[:, 2:122]
+    return np.log1p(power.reshape(count, 20, 6).sum(2) / 2000)
+
+
 def place(recorded, text, voice):
-    """Return (how well a sentence is found in a channel, at what second), by correlation."""
-    wanted = speech.speak(text, voice).samples.astype(np.float64)
-    size = len(recorded) + len(wanted)
-    spectrum = np.fft.rfft(recorded, size) * np.conj(np.fft.rfft(wanted, size))
-    match = np.fft.irfft(spectrum, size)[: max(1, len(recorded) - len(wanted) + 1)]
-    energy = np.cumsum(np.concatenate([[0.0], recorded.astype(np.float64) ** 2]))
-    local = energy[len(wanted) : len(wanted) + len(match)] - energy[: len(match)]
-    floor = 0.01 * (wanted**2).sum()
-    score = match / np.sqrt(np.maximum(local, floor) * (wanted**2).sum())
-    best = int(np.argmax(score))
-    return float(score[best]), best / 8_000
+    """Return (how alike a sentence and the most alike part of a channel are, at what second)."""
+    wanted = bands(speech.speak(text, voice).samples.astype(np.float64))
+    wanted -= wanted.mean(0)
+    rows = bands(recorded.astype(np.float64))
+    best = (0.0, 0.0)
+    for at in range(len(rows) - len(wanted) + 1):
+        part = rows[at : at + len(wanted)]
+        part = part - part.mean(0)
+        alike = (part * wanted).sum() / np.sqrt((part**2).sum() * (wanted**2).sum() + 1e-9)
+        best = max(best, (float(alike), at * STEP / 8_000))
+    return best
 
 
 @pytest.mark.parametrize("frozen", [(), ("broker",), ("broker", "worker", "media")], ids=str)
@@ -184,6 +193,6 @@ def review(page, desk, call):
     before, after = (heard(customer, text, VOICES["customer"]) for text in (BEFORE, AFTER))
     said = heard(others, SENTENCE, ["en-us+f1"])
     secret = max(heard(side, SECRET, VOICES["customer"]) for side in (customer, others))
-    assert min(before[0], said[0], after[0]) > 0.8
+    assert min(before[0], said[0], after[0]) > 0.8  # seen: 0.95 and more
     assert before[1] < said[1] < after[1]
-    assert secret[0] < 0.4
+    assert secret[0] < 0.5  # seen: at most 0.3
