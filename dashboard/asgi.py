@@ -11,7 +11,6 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import Any
 
 from a2wsgi import WSGIMiddleware
 
@@ -25,19 +24,7 @@ from dashboard.live import Receive, Scope, Send
 
 THREADS = 8  # pages at a time; each holds a database connection
 
-mounted = WSGIMiddleware(django, workers=THREADS)  # type: ignore[arg-type]  # iterable
-
-
-async def wsgi(scope: Scope, receive: Receive, send: Send) -> None:
-    """Ask Django. The server's `receive` returns a future, and a2wsgi needs a coroutine."""
-
-    async def received() -> Any:
-        return await receive()
-
-    await mounted(scope, received, send)  # type: ignore[arg-type]
-
-
-pages = serve_files(wsgi)
+pages = serve_files(WSGIMiddleware(django, workers=THREADS))  # type: ignore[arg-type]  # iterable
 doors = {
     "/webhooks/telnyx": intake.door,
     "/webhooks/telnyx/": intake.door,

@@ -100,6 +100,8 @@ class Desk:
             self.port = self.ports.named(wanted) if wanted else self.ports.first_free(WEB_PORT)
         except BadPort as exc:
             raise Refused(str(exc)) from exc
+        if str(self.port) != (wanted or str(WEB_PORT)):
+            self.say(f"Port {wanted or WEB_PORT} is taken: using {self.port}")
         self.simulator_port = self.ports.first_free(SIMULATOR_PORT)
 
     def prepare(self) -> list[dict[str, str]]:

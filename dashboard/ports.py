@@ -12,7 +12,7 @@ TRIES = 20
 
 
 class BadPort(Exception):
-    """The port that was asked for cannot be had."""
+    """What was asked for is no port."""
 
 
 class Ports:
@@ -22,16 +22,14 @@ class Ports:
         self.claims: list[socket.socket] = []
 
     def named(self, text: str) -> int:
-        """Take this very port. Raises BadPort if it is none, or taken."""
+        """Take the named port, or the next free one. Raises BadPort if it names none."""
         if not text.isdecimal() or not 1 <= int(text) <= 65_535:
             raise BadPort(f"PORT is {text!r}; it must be a number from 1 to 65535")
-        if not self.take(int(text)):
-            raise BadPort(f"PORT is {text}, which another program uses, or which we may not use")
-        return int(text)
+        return self.first_free(int(text))
 
     def first_free(self, start: int) -> int:
         """Take the first free port from here on, else any."""
-        for port in range(start, start + TRIES):
+        for port in range(start, min(start + TRIES, 65_536)):
             if self.take(port):
                 return port
         with socket.create_server((HERE, 0)) as probe:

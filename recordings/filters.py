@@ -181,7 +181,7 @@ def _ends_with(number: str) -> Q:
     digits = re.sub(r"\D", "", number)
     endings = {digits}
     if len(digits) >= FULL_LENGTH:
-        endings.add(digits.lstrip("0"))
+        endings.add(digits.lstrip("0") or digits)
     match = Q()
     for ending in endings:
         first = ending[::-1][:DIGITS]

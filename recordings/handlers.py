@@ -9,6 +9,7 @@ from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from calls import projection
 from calls.events import handles
@@ -33,11 +34,12 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
     """A file is ready: one row for it, due at once."""
     saved = RecordingSaved.read(event.payload)
     started_at = saved.started_at or row.occurred_at or row.received_at
+    now = timezone.now()  # the event itself may be an old one that was replayed
     fetchable: dict[str, object] = {
         "state": State.ANNOUNCED,
-        "since": row.received_at,
-        "announced_at": row.received_at,
-        "due_at": row.received_at,
+        "since": now,
+        "announced_at": now,
+        "due_at": now,
         "reason": "",
         "started_at": started_at,
         "start_inferred": saved.started_at is None,

@@ -25,7 +25,7 @@ from access import audit
 from access.models import AuditRow
 from access.policies import Right, may, needs
 from recordings import filters, storage, texts
-from recordings.models import Recording, State, Transcript
+from recordings.models import Recording, RecordingQuerySet, State, Transcript
 from recordings.peaks import coarser
 
 logger = logging.getLogger(__name__)
@@ -86,18 +86,13 @@ def library(request: HttpRequest) -> HttpResponse:
         return render(request, "recordings/list.html", context | {"problem": exc}, status=status)
     may_read = may(request.user, Right.LISTEN)
     visible = Recording.objects.visible_to(request.user)
-    found = chosen.choose(visible, may_read=may_read)
-    keys = list(found.order_by().values_list("pk", flat=True)[: COUNTED + 1])
-    if chosen.is_search and len(keys) <= COUNTED:
-        found = visible.filter(pk__in=keys)
-    elif chosen.is_search:
-        found = chosen.choose(visible, may_read=may_read, by_time=True)
+    found, count = _search(visible, chosen, may_read=may_read)
     said = Transcript.objects.filter(recording=OuterRef("pk")).exclude(text="")
     rows = list(chosen.page(found).annotate(has_transcript=Exists(said))[: PAGE + 1])
     more = rows[PAGE - 1] if len(rows) > PAGE else None
     context |= {
         "recordings": rows[:PAGE],
-        "count": f"{COUNTED:,}+" if len(keys) > COUNTED else str(len(keys)),
+        "count": f"{COUNTED:,}+" if count > COUNTED else str(count),
         "chips": filters.chips(request.GET),
         "older": more
         and filters.address(request.GET, after=filters.cursor(more.started_at, more.pk)),
@@ -108,6 +103,22 @@ def library(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request"):  # the address of the list, without empty parameters
         response["HX-Push-Url"] = request.path + filters.address(request.GET).rstrip("?")
     return response
+
+
+def _search(
+    visible: RecordingQuerySet, chosen: filters.Filters, *, may_read: bool
+) -> tuple[RecordingQuerySet, int]:
+    """Return what matches, and how many that are, counted a little further than is told.
+
+    A few matches are found by their index and then sorted; many by walking back in time.
+    """
+    found = chosen.choose(visible, may_read=may_read)
+    keys = list(found.order_by().values_list("pk", flat=True)[: COUNTED + 1])
+    if chosen.is_search and len(keys) <= COUNTED:
+        found = visible.filter(pk__in=keys)
+    elif chosen.is_search:
+        found = chosen.choose(visible, may_read=may_read, by_time=True)
+    return found, len(keys)
 
 
 @require_safe

@@ -45,6 +45,7 @@ class RecordingPlayer extends HTMLElement {
     }
     document.querySelector("[data-lines]")?.removeAttribute("hidden");
     this.restoreSpeed();
+    this.tell();
     if (this.dataset.peaks) this.draw().catch(() => {}); // without a waveform it plays all the same
   }
 

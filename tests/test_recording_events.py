@@ -98,6 +98,18 @@ def test_a_replay_of_the_event_does_not_fetch_a_stored_file_again(deliver):
     assert after.version == before.version
 
 
+def test_a_file_told_by_an_old_event_has_a_whole_day_to_come(deliver):
+    deliver(SAVED, **leg())
+    Recording.objects.all().delete()
+    long_ago = timezone.now() - timedelta(days=3)
+    WebhookEvent.objects.update(received_at=long_ago)
+    events.replay(WebhookEvent.objects.all())
+    events.apply_due()
+    recording = Recording.objects.get()
+    assert recording.announced_at > timezone.now() - timedelta(minutes=1)
+    assert recording.urls_at == long_ago
+
+
 def test_a_fresher_link_replaces_an_older_one_while_the_file_is_wanted(deliver):
     ids = leg()
     deliver(SAVED, **ids)
