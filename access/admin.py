@@ -47,6 +47,8 @@ class AuditRowAdmin(Evidence):
     list_select_related = ["who"]
 
 
+admin.site.site_header = admin.site.site_title = "Tapeline"
+admin.site.index_title = "Operations"
 admin.site.unregister(User)
 admin.site.unregister(Group)
 

@@ -4,9 +4,11 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
@@ -37,6 +39,12 @@ def home(request: HttpRequest) -> HttpResponse:
             "webhook_url": f"{settings.PUBLIC_URL}/webhooks/telnyx",
         },
     )
+
+
+@login_not_required
+def icon(request: HttpRequest) -> HttpResponse:
+    """Point browsers to the icon that pages without a link to it, the admin's, let them guess."""
+    return redirect(static("desk.svg"))
 
 
 def status_html(*, now: datetime, operate: bool) -> str:

@@ -204,6 +204,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 LANGUAGE_CODE = "en-gb"
 USE_I18N = False
 USE_TZ = True
+DATETIME_FORMAT = "j M Y H:i:s"  # the admin's; a second matters in a timeline
 TIME_ZONE = env.zone("TIME_ZONE")
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -76,6 +76,24 @@ class RecordingPlayer extends HTMLElement {
       dragToSeek: true,
     });
     this.surfer.on("timeupdate", () => this.tell());
+    this.replaceControls();
+  }
+
+  // With the waveform to seek in, the browser's own bar would be a second one.
+  replaceControls() {
+    const play = this.querySelector("[data-play]");
+    const volume = this.querySelector("[data-volume]");
+    this.audio.removeAttribute("controls");
+    play.hidden = volume.hidden = false;
+    play.addEventListener("click", () => this.toggle());
+    for (const event of ["play", "pause"]) {
+      this.audio.addEventListener(event, () => {
+        play.textContent = this.audio.paused ? "Play" : "Pause";
+      });
+    }
+    volume.addEventListener("input", (event) => {
+      this.audio.volume = Number(event.target.value);
+    });
   }
 
   tell() {

@@ -618,3 +618,7 @@ def test_vendored_files_are_those_of_the_list():
     assert found == listed
     for path in vendor.iterdir():
         assert "sourceMappingURL" not in path.read_text() or path.name == "README.md"
+
+
+def test_the_icon_is_found_where_browsers_guess_it(client):
+    assert client.get("/favicon.ico").url.endswith("desk.svg")

@@ -41,6 +41,11 @@ class Desk:
         sql = f"SELECT count(DISTINCT conversation) FROM calls_call WHERE {LIVE}"  # noqa: S608
         return int(str(self.database.rows(sql)[0][0]))
 
+    def check(self) -> None:
+        """Raise Broken if the desk ended by itself."""
+        if self.process.poll() is not None:
+            raise Broken(f"the desk ended\n{self.stage.last_words('desk')}")
+
     def lever(self, method: str, path: str, **body: object) -> Any:
         """Pull a lever of the simulator and return its answer."""
         url = f"{self.simulator}/_simulator/{path}"

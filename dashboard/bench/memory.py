@@ -62,6 +62,7 @@ def run(sizes: Sizes, say: Callable[[str], None]) -> dict[str, Any]:
         started, load = time.monotonic(), machine.load()
         time.sleep(sizes.seconds)
         passed = time.monotonic() - started
+        desk.check()
         costs = [
             Cost(
                 name(pid),
