@@ -2,13 +2,10 @@
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from simulator.answers import Answer, Json, accepted, refused
+from simulator.core import Core
 from simulator.legs import Leg, Noise, Track, Transcribing
-
-if TYPE_CHECKING:
-    from simulator.core import Core
 
 TRACKS: dict[str, tuple[Track, ...]] = {
     "inbound": ("inbound",),
@@ -18,7 +15,7 @@ TRACKS: dict[str, tuple[Track, ...]] = {
 PLAIN_ENGINES = ("Google", "A")  # without capitals and punctuation, unless asked for
 
 
-def start(core: "Core", leg: Leg, body: Json, now: datetime) -> Answer:
+def start(core: Core, leg: Leg, body: Json, now: datetime) -> Answer:
     """Transcribe a leg from now on."""
     if leg.transcribing:
         raise refused(422, "90054", "The call is being transcribed already.")
@@ -33,27 +30,27 @@ def start(core: "Core", leg: Leg, body: Json, now: datetime) -> Answer:
     return accepted()
 
 
-def stop(core: "Core", leg: Leg, body: Json, now: datetime) -> Answer:
+def stop(core: Core, leg: Leg, body: Json, now: datetime) -> Answer:
     """Transcribe a leg no more; harmless when nothing was being transcribed."""
     leg.transcribing = None
     return accepted()
 
 
-def follow(core: "Core", noise: Noise) -> None:
+def follow(core: Core, noise: Noise) -> None:
     """Caption a noise with words: half-way for those who want interim results, and at its end."""
     core.at(noise.end, lambda at: finish(core, noise, at))
     if any(leg.transcribing and leg.transcribing.has_interim for leg, _ in noise.ears):
         core.at(noise.start + (noise.end - noise.start) / 2, lambda at: _tell(core, noise, at))
 
 
-def finish(core: "Core", noise: Noise, at: datetime) -> None:
+def finish(core: Core, noise: Noise, at: datetime) -> None:
     """Tell the final words of a noise, once."""
     if not noise.is_captioned:
         noise.is_captioned = True
         _tell(core, noise, at, is_final=True)
 
 
-def _tell(core: "Core", noise: Noise, at: datetime, *, is_final: bool = False) -> None:
+def _tell(core: Core, noise: Noise, at: datetime, *, is_final: bool = False) -> None:
     if noise.is_captioned and not is_final:
         return  # it was cut short before its middle
     text = " ".join(noise.words(noise.start, at if not is_final else noise.end))

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from simulator import captions
 from simulator.answers import Json, refused
 from simulator.clips import Clip, Estimator, Sounds
 from simulator.legs import FOREVER, Event, Leg, Noise, Recording, Sound, Track, Transcript
@@ -200,14 +199,20 @@ class Core:
         for leg, track in ears:
             leg.heard.append((track, noise))
         if clip.words and loops is not None:
-            captions.follow(self, noise)
+            self.on_words(noise)
         return noise
 
     def hush(self, noise: Noise, at: datetime) -> None:
         """Cut a noise short."""
         if at < noise.end:
             noise.end = max(at, noise.start)
-            captions.finish(self, noise, at)
+            self.on_hush(noise, at)
+
+    def on_words(self, noise: Noise) -> None:
+        """Words begin to sound; whoever writes them down says how."""
+
+    def on_hush(self, noise: Noise, at: datetime) -> None:
+        """A noise has been cut short."""
 
     def hush_talk(self, leg: Leg, at: datetime) -> None:
         """Cut short what people are saying on a leg."""

@@ -104,6 +104,16 @@ class World(Core):
             leg.command_ids[command_id] = now
         return answer
 
+    # what is said is captioned
+
+    def on_words(self, noise: Noise) -> None:
+        """Caption a noise where somebody asked for it."""
+        captions.follow(self, noise)
+
+    def on_hush(self, noise: Noise, at: datetime) -> None:
+        """Tell what was said up to the cut."""
+        captions.finish(self, noise, at)
+
     # what happens without commands
 
     def place_call(

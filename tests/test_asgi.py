@@ -27,17 +27,34 @@ django.setup()
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.test import Client
+from django.conf import settings
+from django.utils import timezone
 from calls.models import Call
+from recordings.models import Recording
 call_command("migrate", verbosity=0)
+call_command("collectstatic", verbosity=0, interactive=False)
 sam = User.objects.create_user("sam", password="a long enough password")
 sam.groups.add(Group.objects.get_or_create(name="supervisor")[0])
-Call.objects.create(
+call = Call.objects.create(
     call_leg_id="leg", conversation="session", from_number="+13129457420", line="answered"
 )
+now = timezone.now()
+recording = Recording.objects.create(
+    call=call, recording_id="r", state="stored", since=now, announced_at=now, started_at=now,
+    duration_ms=1000, format="wav", channels=2, sha256="ab" * 32, path="ab/long.wav",
+    size_bytes=64_000_000,
+)
+(settings.MEDIA_ROOT / "ab").mkdir(parents=True)
+with (settings.MEDIA_ROOT / "ab/long.wav").open("wb") as file:
+    file.truncate(64_000_000)
 browser = Client()
 browser.force_login(sam)
-print(browser.session.session_key)
+print(call.pk, recording.pk, browser.session.session_key)
 """
+
+
+TOKEN = "a" * 32
+"""What a page and its cookie share; Django asks only that both are the same."""
 
 
 def free_port():
@@ -78,7 +95,8 @@ class Web:
             text=True,
         )
         assert made.returncode == 0, made.stderr
-        self.cookie = f"sessionid={made.stdout.split()[-1]}"
+        self.call, self.recording, session = made.stdout.split()[-3:]
+        self.cookie = f"sessionid={session}; csrftoken={TOKEN}"
         self.database = folder / "tapeline.sqlite3"
         self.server = None
         self.port = free_port()
@@ -253,6 +271,40 @@ def test_live_streams_leave_the_pages_their_threads(web):
 
     for watcher in watchers:
         watcher.close()
+
+
+def test_ten_stalled_downloads_delay_no_page_and_no_button(web):
+    stalled = []
+    for _ in range(10):
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.connect(("127.0.0.1", web.port))
+        path = f"/recordings/{web.recording}/audio?download=1"
+        line.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {web.cookie}\r\n\r\n".encode()
+        )
+        assert b" 200 " in line.recv(64)
+        stalled.append(line)  # and never read from again
+
+    signed_in = {"cookie": web.cookie}
+    press = {**signed_in, "x-csrftoken": TOKEN, "hx-request": "true"}
+    button = f"/calls/{web.call}/commands/hangup/"
+    slowest = 0.0
+    for _ in range(5):
+        for method, path, headers in (
+            ("GET", "/", signed_in),
+            ("GET", "/recordings/", signed_in),
+            ("GET", f"/recordings/{web.recording}/", signed_in),
+            ("GET", f"/calls/{web.call}/", signed_in),
+            ("POST", button, press),
+        ):
+            since = time.monotonic()
+            assert web.ask(method, path, **headers)[0] == 200
+            slowest = max(slowest, time.monotonic() - since)
+    for line in stalled:
+        line.close()
+
+    assert slowest < 0.2
 
 
 # Quickness
