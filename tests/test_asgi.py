@@ -95,8 +95,8 @@ class Web:
             text=True,
         )
         assert made.returncode == 0, made.stderr
-        self.call, self.recording, session = made.stdout.split()[-3:]
-        self.cookie = f"sessionid={session}; csrftoken={TOKEN}"
+        self.call, self.recording, self.session = made.stdout.split()[-3:]
+        self.cookie = f"sessionid={self.session}; csrftoken={TOKEN}"
         self.database = folder / "tapeline.sqlite3"
         self.server = None
         self.port = free_port()

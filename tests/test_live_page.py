@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 import time
 import uuid
 
@@ -11,7 +9,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from calls import board
-from tests.test_asgi import BASE, Web, wait_for
+from tests.test_asgi import Web, wait_for
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -31,12 +29,6 @@ HIDE = """hidden => {
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
     web = Web(tmp_path_factory.mktemp("page"))
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"],
-        env=web.environment,
-        cwd=BASE,
-        check=True,
-    )
     yield web
     web.stop()
 
@@ -61,7 +53,7 @@ def chromium():
 def page(web, chromium):
     """A signed-in browser; it must have had nothing to complain about."""
     context = chromium.new_context()
-    context.add_cookies([{"name": "sessionid", "value": web.cookie[10:], "url": address(web)}])
+    context.add_cookies([{"name": "sessionid", "value": web.session, "url": address(web)}])
     page, complaints = context.new_page(), []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda line: complaints.append(line.text))
