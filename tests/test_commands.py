@@ -225,6 +225,23 @@ def test_a_crash_between_sending_and_writing_has_one_effect(simulator, call, sam
     assert effects(simulator, call) == ["speak"]
 
 
+def test_of_two_workers_one_takes_the_command(simulator, call, sam):
+    press(call, "speak", SAY, by=sam)
+    seen_by_both = [Command.objects.get(), Command.objects.get()]
+
+    assert [commands._claim(command) for command in seen_by_both] == [True, False]
+
+
+def test_a_command_whose_worker_died_may_have_taken_effect(simulator, call, sam):
+    press(call, "speak", SAY, by=sam)
+    commands._claim(Command.objects.get())  # and then the process was killed
+    later(Command.objects.get(), 55)
+
+    commands.send_due()
+
+    assert Command.objects.get().state == "unknown"
+
+
 def test_a_command_that_nobody_answers_for_a_minute_is_unknown_and_in_doubt(simulator, call, sam):
     simulator.fault(action="record_start", do="apply_then_drop", times=9)
     command = press(call, "record_start", RECORD, by=sam)
