@@ -219,6 +219,7 @@ class _Take:
     started: datetime
     since: datetime
     stopped_by: str = ""
+    stop_is_sure: bool = False
     closed_by: str = ""
 
     def become(self, state: Recording, at: datetime) -> None:
@@ -252,7 +253,7 @@ def _takes(
                 if take.state is not Recording.OFF:
                     take.become(MOVES[order.kind] if sure else Recording.DOUBT, at)
                     if order.kind == "record_stop":
-                        take.stopped_by = order.command_id
+                        take.stopped_by, take.stop_is_sure = order.command_id, sure
     paused = any(take.state is Recording.PAUSED for take in takes)
     saved = sorted(
         (fact for fact in facts if fact.event_type == "call.recording.saved"),
@@ -261,6 +262,8 @@ def _takes(
     failed = [fact for fact in facts if fact.event_type == "call.recording.error"]
     for take, fact in zip(takes, [*_one_per_file(saved), *failed], strict=False):
         take.state, take.closed_by = Recording.OFF, fact.event_id
+        if not take.stop_is_sure and _has(facts[: facts.index(fact)], "call.hangup"):
+            take.stopped_by = ""  # the hangup ends recordings too, so this file proves no stop
     return takes, paused
 
 
@@ -340,7 +343,8 @@ def _confirms(fact: Event, order: Order) -> bool:
     if order.kind == "speak":
         return fact.event_type == STARTED[order.kind]
     if order.kind == "playback_stop":
-        return fact.event_type in ENDED
+        by_itself = _text(fact.payload, "status") in ("completed", "call_hangup")
+        return fact.event_type in ENDED and not (order.fate is Fate.UNKNOWN and by_itself)
     return fact.event_type == {
         "answer": "call.answered",
         "hangup": "call.hangup",

@@ -3,7 +3,7 @@
     claim -> link -> download to a draft -> verify -> waveform -> publish -> one commit: stored
 
 A claim is a lease: who loses it (a heartbeat finds out) leaves no trace. A crash costs a download
-and nothing else: the draft is swept, and a published file has the name of its content.
+and nothing else: its draft goes when the file is there, and a file is named by its content.
 """
 
 import logging
@@ -104,6 +104,7 @@ def _fetch(recording: Recording) -> None:
         return
     try:
         _keep(recording, _get(recording))
+        storage.discard(f"{recording.pk}.")  # of earlier attempts whose process was killed
     except Lost:
         logger.warning("recording %s: somebody else fetches it by now", recording.pk)
     except storage.NoRoom as exc:

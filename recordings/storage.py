@@ -112,6 +112,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def discard(prefix: str) -> None:
+    """Remove the drafts whose names begin so."""
+    for part in Path(settings.MEDIA_ROOT, "tmp").glob(f"{prefix}*.part"):
+        part.unlink(missing_ok=True)
+
+
 def sweep(*, older_than: timedelta = timedelta(hours=1)) -> int:
     """Remove drafts whose writer must be dead; return how many."""
     removed = 0

@@ -525,6 +525,21 @@ def test_a_kill_between_publish_and_commit_costs_a_download_only(
     assert [path.suffix for path in files(settings)] == [".dat", ".wav"]
 
 
+def test_a_stored_file_leaves_no_draft_of_a_killed_attempt(announced, store, settings):
+    recording = announced(store.serve(whole(SOUND)))
+    folder = settings.MEDIA_ROOT / "tmp"
+    folder.mkdir(parents=True)
+    others = folder / f"{uuid.uuid4()}.1.part"
+    for path in (folder / f"{recording.pk}.1.part", folder / f"{recording.pk}.1.peaks.part"):
+        path.touch()  # a killed process removes nothing
+    others.touch()
+    Recording.objects.update(attempts=1)
+
+    assert fetch.fetch_due() == 1
+
+    assert list(folder.iterdir()) == [others]
+
+
 def test_a_process_that_dies_each_time_ends_the_attempts(announced, store, monkeypatch):
     recording = announced(store.serve(whole(SOUND)))
 

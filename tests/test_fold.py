@@ -186,6 +186,27 @@ def test_an_event_that_came_before_the_order_was_sent_does_not_confirm_it():
     assert state.confirmed == {"speak@25": ours.event_id}
 
 
+def test_an_unanswered_stop_is_not_confirmed_by_what_the_hangup_ended():
+    start, stop = order("record_start", 5), order("record_stop", 50, Fate.UNKNOWN)
+
+    assert fold([ANSWERED, HANGUP, saved(61, 5)], [start, stop]).confirmed == {}
+    stopped = saved(51, 5)
+    assert fold([ANSWERED, stopped, HANGUP], [start, stop]).confirmed == {
+        stop.command_id: stopped.event_id
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "is_proof"), [("completed", False), ("call_hangup", False), ("cancelled", True)]
+)
+def test_an_unanswered_stop_of_a_sound_is_not_confirmed_by_a_natural_end(status, is_proof):
+    ended = event("call.playback.ended", 30, status=status)
+
+    state = fold([ANSWERED, ended], [order("playback_stop", 25, Fate.UNKNOWN)])
+
+    assert bool(state.confirmed) == is_proof
+
+
 def test_playback_is_confirmed_by_its_own_medium():
     other = event("call.playback.started", 30, media_name="jingle")
     ours = event("call.playback.started", 31, media_name="music")
