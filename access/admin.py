@@ -53,12 +53,21 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class Granted(Operated):
+    """Accounts and roles: operators see them; who may change them has every right anyway."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+
 @admin.register(User)
-class PeopleAdmin(Operated, UserAdmin):  # type: ignore[type-arg]
+class PeopleAdmin(Granted, UserAdmin):  # type: ignore[type-arg]
     list_display = ["username", "first_name", "last_name", "is_active", "last_login"]
     list_filter = ["groups", "is_active"]
 
 
 @admin.register(Group)
-class RolesAdmin(Operated, GroupAdmin):
+class RolesAdmin(Granted, GroupAdmin):
     pass

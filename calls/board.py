@@ -203,12 +203,17 @@ def _leg(call: Call, place: int, commands: list[Command]) -> Leg:
 
 def slots(call: Call, commands: list[Command]) -> list[Slot]:
     """Return the buttons of a call: always the same places, each with what fits the state."""
-    is_off = call.recording == fold.Recording.OFF
+    last = _doubted_after(call, commands)
+    starts = call.recording == fold.Recording.OFF or (
+        last is not None and (last.kind, last.state) == (Kind.RECORD_STOP, Command.State.FAILED)
+    )
     is_silent = call.sound == fold.Sound.SILENT
-    resumes = call.recording == fold.Recording.PAUSED or _doubts_resume(call, commands)
+    resumes = call.recording == fold.Recording.PAUSED or (
+        last is not None and last.kind == Kind.RECORD_RESUME
+    )
     choices = [
         ("record", Kind.RECORD_START, "Record", "ask")
-        if is_off
+        if starts
         else ("record", Kind.RECORD_STOP, "Stop", "sure"),
         ("pause", Kind.RECORD_RESUME, "Resume", "press")
         if resumes
@@ -228,9 +233,12 @@ def slots(call: Call, commands: list[Command]) -> list[Slot]:
     ]
 
 
-def _doubts_resume(call: Call, commands: list[Command]) -> bool:
-    """Say whether the recording is in doubt because nobody knows what became of a resume."""
+def _doubted_after(call: Call, commands: list[Command]) -> Command | None:
+    """Return the recording's last settled command while nobody knows what the recording does.
+
+    After a resume it is resumed again; after a stop that Telnyx refused it may be started anew.
+    """
     if call.recording != fold.Recording.DOUBT:
-        return False
-    settled = [it.kind for it in commands if it.kind in LANES["recording"] and not it.is_open]
-    return bool(settled) and settled[-1] == Kind.RECORD_RESUME
+        return None
+    settled = [it for it in commands if it.kind in LANES["recording"] and not it.is_open]
+    return settled[-1] if settled else None

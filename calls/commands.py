@@ -11,7 +11,7 @@ to live. Any 2xx settles it, whoever brings it; our own doubts are fenced by the
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from calls import fold, projection
 from calls.line import telnyx
-from calls.models import SINGLE, Call, Command, Kind
+from calls.models import LIVE, SINGLE, Call, Command, Kind
 from calls.telnyx.errors import Rejected, Unavailable
 from calls.telnyx.values import JSON
 
@@ -82,7 +82,7 @@ def why_not(call: Call, kind: str) -> str:
         return "" if ringing else "Only a ringing incoming call can be answered."
     if not call.is_answered:
         return "The call has not been answered yet."
-    if kind == Kind.RECORD_START and recording != fold.Recording.OFF:
+    if kind == Kind.RECORD_START and recording in (fold.Recording.ON, fold.Recording.PAUSED):
         return "The call is being recorded already."
     if kind in (Kind.RECORD_PAUSE, Kind.RECORD_STOP) and recording == fold.Recording.OFF:
         return "The call is not being recorded."
@@ -216,17 +216,22 @@ def _waits(command: Command) -> bool:
 
 
 def _too_late(command: Command) -> str:
-    now = timezone.now()
+    in_doubt = command.may_have_applied
     if command.call is not None and command.call.line == fold.Line.ENDED:
-        return "The call ended before this was sent."
-    if command.may_have_applied and command.first_sent_at:
-        if now - command.first_sent_at > RESEND_FOR:
-            return "Telnyx did not answer, and after a minute it is not safe to ask again."
+        return f"The call ended before {'Telnyx answered' if in_doubt else 'this was sent'}."
+    if timezone.now() <= _last_moment(command, in_doubt=in_doubt):
         return ""
-    if now > command.expires_at:
-        ttl_s = RULES[command.kind].ttl_s
-        return f"It could not be sent within {ttl_s} s, and later it would do harm."
-    return ""
+    if in_doubt:
+        return "Telnyx did not answer, and after a minute it is not safe to ask again."
+    ttl_s = RULES[command.kind].ttl_s
+    return f"It could not be sent within {ttl_s} s, and later it would do harm."
+
+
+def _last_moment(command: Command, *, in_doubt: bool) -> datetime:
+    """Return until when a command may be sent, or sent again."""
+    if in_doubt and command.first_sent_at:
+        return command.first_sent_at + RESEND_FOR
+    return command.expires_at
 
 
 def _send(command: Command) -> None:
@@ -248,9 +253,13 @@ def _send(command: Command) -> None:
 def _ask(command: Command, timeout: tuple[float, float]) -> dict[str, JSON]:
     if not settings.TELNYX_API_KEY:
         raise Rejected("No Telnyx API key is set: set TELNYX_API_KEY and restart.")
+    try:
+        line = telnyx()
+    except ValueError as exc:
+        raise Rejected(f"Check TELNYX_API_KEY and TELNYX_BASE_URL: {exc}.") from exc
     key = str(command.pk)
     if command.kind == Kind.DIAL:
-        dialled = telnyx().dial(command.params, command_id=key, timeout=timeout)
+        dialled = line.dial(command.params, command_id=key, timeout=timeout)
         return {
             "call_leg_id": dialled.call_leg_id,
             "call_control_id": dialled.call_control_id,
@@ -259,9 +268,7 @@ def _ask(command: Command, timeout: tuple[float, float]) -> dict[str, JSON]:
     call = command.call
     if call is None or not call.call_control_id:
         raise Rejected("Telnyx has not told this call's control id, so it cannot be addressed.")
-    telnyx().act(
-        call.call_control_id, command.kind, command.params, command_id=key, timeout=timeout
-    )
+    line.act(call.call_control_id, command.kind, command.params, command_id=key, timeout=timeout)
     return {}
 
 
@@ -312,14 +319,15 @@ def _refused(command: Command, exc: Rejected) -> None:
 
 
 def _unanswered(command: Command, exc: Unavailable) -> None:
-    """Plan the next try of the same command."""
+    """Plan the next try of the same command; one that would come too late is not waited for."""
     wait_s = exc.retry_after_s or BACKOFF_S[min(command.attempts, len(BACKOFF_S)) - 1]
-    claimed_in_doubt = command.may_have_applied  # as it stood before this attempt
+    in_doubt = command.may_have_applied or exc.maybe_applied  # as it stood before this attempt
+    next_at = timezone.now() + timedelta(seconds=wait_s)
     Command.objects.filter(
         pk=command.pk, state=Command.State.SENDING, attempts=command.attempts
     ).update(
-        due_at=timezone.now() + timedelta(seconds=wait_s),
-        may_have_applied=claimed_in_doubt or exc.maybe_applied,
+        due_at=min(next_at, _last_moment(command, in_doubt=in_doubt)),
+        may_have_applied=in_doubt,
         http_status=exc.status,
         code=exc.code,
         error=str(exc),
@@ -340,6 +348,9 @@ def _give_up(command: Command, reason: str) -> None:
 def _settle(command: Command, state: str, why: Rejected | str) -> bool:
     """Close an open command. Says whether it was still ours to close."""
     refused = why if isinstance(why, Rejected) else None
+    call = None
+    if command.call_id:  # held before the command, as in accept(): so nobody waits in a circle
+        call = Call.objects.select_for_update().get(pk=command.call_id)
     moved = Command.objects.filter(
         pk=command.pk, state__in=Command.OPEN, attempts=command.attempts
     ).update(
@@ -349,8 +360,7 @@ def _settle(command: Command, state: str, why: Rejected | str) -> bool:
         http_status=refused.status if refused else command.http_status,
         code=refused.code if refused else command.code,
     )
-    if moved and command.call_id:
-        call = Call.objects.select_for_update().get(pk=command.call_id)
+    if moved and call is not None:
         projection.touch(call)
         projection.refold(call)
     return bool(moved)
@@ -369,7 +379,7 @@ def _follow(command: Command, *, after: timedelta, tries: int) -> None:
         kind=command.kind,
         params=command.params,
         requested_by_id=command.requested_by_id,
-        request_id=f"{earlier.request_id[:60]}+{chain + 1}",
+        request_id=f"again-{command.pk}",
         requested_at=now,
         expires_at=now + after + timedelta(seconds=RULES[command.kind].ttl_s),
         due_at=now + after,
@@ -401,6 +411,7 @@ def watch() -> int:
                 state=Command.State.TIMED_OUT,
                 error=f"Telnyx accepted it, but its webhook did not come within {rule.proof_s} s.",
             )
-            if command.call is not None:
+            if command.call is not None:  # its other webhooks may be lost too, so ask Telnyx
+                Call.objects.filter(pk=command.call.pk, line__in=LIVE).update(probe_at=now)
                 projection.touch(command.call)
     return late

@@ -278,7 +278,7 @@ def _one_per_file(saved: Sequence[Event]) -> list[Event]:
 
 def _recording(takes: Sequence[_Take]) -> dict[str, object]:
     going = [take for take in takes if take.state is not Recording.OFF]
-    for word in (Recording.DOUBT, Recording.ON, Recording.PAUSED):
+    for word in (Recording.ON, Recording.DOUBT, Recording.PAUSED):
         for take in going:
             if take.state is word:
                 return {

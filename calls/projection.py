@@ -77,12 +77,13 @@ def _new(ids: Ids) -> Call:
 
 def _learn(call: Call, ids: Ids) -> None:
     """Write down ids that the call did not have yet."""
+    session = call.call_session_id or ids.session
     learnt = {
         "call_control_id": call.call_control_id or ids.control,
-        "call_session_id": call.call_session_id or ids.session,
+        "call_session_id": session,
+        "conversation": session or call.conversation,
     }
     if any(getattr(call, name) != value for name, value in learnt.items()):
-        learnt["conversation"] = call.conversation if call.call_session_id else ids.session
         for name, value in learnt.items():
             setattr(call, name, value)
         Call.objects.filter(pk=call.pk).update(**learnt)

@@ -26,7 +26,8 @@ def probe_due() -> int:
     """Ask about the calls whose probe is due; return how many."""
     if not settings.TELNYX_API_KEY:
         return 0
-    due = Call.objects.filter(probe_at__lte=timezone.now()).exclude(call_control_id="")
+    doubted = Call.objects.exclude(line=fold.Line.ENDED).exclude(call_control_id="")
+    due = doubted.filter(probe_at__lte=timezone.now())
     calls = list(due.order_by("probe_at")[:MOST])
     for call in calls:
         Call.objects.filter(pk=call.pk).update(probe_at=timezone.now() + ASK_AGAIN)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from calls.models import Call, Command, WebhookEvent
+from django.db.models import Q, QuerySet
+
+from calls.models import Call, Command, Kind, WebhookEvent
 from calls.telnyx import payloads
 from calls.telnyx.values import JSON, text
 from calls.wishes import Wish
@@ -53,32 +55,48 @@ def entries(call: Call) -> list[Entry]:
 
 def captions(call: Call) -> list[Caption]:
     """Return the newest final captions, oldest first, without those heard during a pause."""
-    events = WebhookEvent.objects.filter(call_leg_id=call.call_leg_id, event_type=CAPTION)
-    paused = pauses(call)
+    events = _captions(call).exclude(during_pauses(call))
     found = []
     for event in events.order_by("-received_at", "-id")[:NEWEST_CAPTIONS]:
         caption = payloads.LiveTranscription.read(_payload(event))
-        hidden = any(
-            begun <= event.received_at and (ended is None or event.received_at <= ended)
-            for begun, ended in paused
-        )
-        if caption.is_final and caption.text and not hidden:
+        if caption.is_final and caption.text:
             found.append(Caption(event.received_at, caption.text, caption.track))
     return found[::-1]
 
 
+def unheard(call: Call) -> QuerySet[WebhookEvent]:
+    """Return the captions of what was said during a pause: nobody may read them."""
+    return _captions(call).filter(during_pauses(call))
+
+
+def _captions(call: Call) -> QuerySet[WebhookEvent]:
+    return WebhookEvent.objects.filter(call_leg_id=call.call_leg_id, event_type=CAPTION)
+
+
+def during_pauses(call: Call) -> Q:
+    """Match what reached us while the recording was paused; both times are ours."""
+    match = Q(pk__in=[])
+    for begun, ended in pauses(call):
+        until = Q() if ended is None else Q(received_at__lte=ended)
+        match |= Q(received_at__gte=begun) & until
+    return match
+
+
 def pauses(call: Call) -> list[tuple[datetime, datetime | None]]:
-    """Return when the recording was paused, from the click on: what was said then is not shown."""
+    """Return when the recording was paused, from the click on: what was said then is not shown.
+
+    A pause in doubt counts, a resume in doubt does not: nobody is to read what may be private.
+    """
     found: list[tuple[datetime, datetime | None]] = []
-    applied = call.commands.filter(
-        kind__in=[Command.Kind.RECORD_PAUSE, Command.Kind.RECORD_RESUME, Command.Kind.RECORD_STOP],
-        accepted_at__isnull=False,
+    moves = call.commands.filter(
+        Q(accepted_at__isnull=False) | Q(kind=Kind.RECORD_PAUSE, state=Command.State.UNKNOWN),
+        kind__in=[Kind.RECORD_PAUSE, Kind.RECORD_RESUME, Kind.RECORD_STOP],
     )
-    for command in applied.order_by("requested_at", "pk"):
+    for command in moves.order_by("requested_at", "pk"):
         is_open = bool(found) and found[-1][1] is None
-        if command.kind == Command.Kind.RECORD_PAUSE and not is_open:
+        if command.kind == Kind.RECORD_PAUSE and not is_open:
             found.append((command.requested_at, None))
-        elif command.kind != Command.Kind.RECORD_PAUSE and is_open:
+        elif command.kind != Kind.RECORD_PAUSE and is_open:
             found[-1] = (found[-1][0], command.accepted_at)
     return found
 

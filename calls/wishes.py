@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
+from calls import fold
 from calls.commands import LANES
 from calls.models import Call, Command, Kind
 
@@ -44,8 +45,13 @@ ADVICE = {
 RECORDING_IN_DOUBT = (
     "The recording may run or not: pause or stop it again to be sure, and check the file."
 )
-DIAL_IN_DOUBT = "The call may have been placed: look at the board before calling again."
+DIAL_ADVICE = {
+    Command.State.FAILED: "No call was placed.",
+    Command.State.EXPIRED: "No call was placed; press again if it is still wanted.",
+    Command.State.UNKNOWN: "It may have been placed: look at the board before calling again.",
+}
 NEWEST = 6  # commands of a leg that its row looks at
+MOST_DIALS = 20  # that the board lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,15 @@ class Wish:
 
     @property
     def advice(self) -> str:
+        """Return what to do next; nothing once the call is over."""
+        call = self.command.call
+        if call is not None and call.line == fold.Line.ENDED:
+            return ""
         state = Command.State(self.command.state)
         if state == Command.State.UNKNOWN and self.command.kind in LANES["recording"]:
             return RECORDING_IN_DOUBT
-        if state == Command.State.UNKNOWN and self.command.kind == Kind.DIAL:
-            return DIAL_IN_DOUBT
+        if self.command.kind == Kind.DIAL and state in DIAL_ADVICE:
+            return DIAL_ADVICE[state]
         return ADVICE.get(state, "")
 
     @property
@@ -125,9 +135,12 @@ def newest(calls: Sequence[Call]) -> dict[object, list[Command]]:
         .select_related("requested_by")
         .order_by("requested_at", "pk")
     )
-    found: dict[object, list[Command]] = {call.pk: [] for call in calls}
+    known = {call.pk: call for call in calls}
+    found: dict[object, list[Command]] = {key: [] for key in known}
     for command in rows:
-        found[command.call_id].append(command)
+        if command.call_id:
+            command.call = known[command.call_id]  # its row is here already
+            found[command.call_id].append(command)
     return found
 
 
@@ -152,4 +165,5 @@ def pending(commands: Iterable[Command], kinds: Iterable[str]) -> Wish | None:
 def dials(*, since: datetime) -> list[Wish]:
     """Return calls being placed, and those that failed lately: no row of the board shows them."""
     rows = Command.objects.filter(kind=Kind.DIAL, call=None, requested_at__gt=since)
-    return [Wish(row) for row in rows.select_related("requested_by").order_by("requested_at")[:20]]
+    newest = rows.select_related("requested_by").order_by("-requested_at")[:MOST_DIALS]
+    return [Wish(row) for row in newest][::-1]

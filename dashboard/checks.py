@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from calls.telnyx.api import Telnyx
 from calls.telnyx.signature import parse_keys
 
 
@@ -19,6 +20,18 @@ def secret_key_is_set(**kwargs: Any) -> list[CheckMessage]:
                 id="tapeline.E001",
             )
         ]
+    return []
+
+
+@register(Tags.security)
+def telnyx_can_be_asked(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse an API key or an address that no request could be made with."""
+    if not settings.TELNYX_API_KEY:
+        return []
+    try:
+        Telnyx(api_key=settings.TELNYX_API_KEY, base_url=settings.TELNYX_BASE_URL).close()
+    except ValueError as exc:
+        return [Error(f"TELNYX_BASE_URL, TELNYX_API_KEY: {exc}.", id="tapeline.E003")]
     return []
 
 

@@ -83,7 +83,7 @@ def _make(name: str, role: Role, password: str) -> User:
     user.is_staff = role is Role.OPERATOR
     user.set_password(password)
     user.save()
-    user.groups.set([Group.objects.get_or_create(name=role.value)[0]])  # olga may delete one
+    user.groups.set([Group.objects.get_or_create(name=role.value)[0]])  # somebody may delete one
     return user
 
 

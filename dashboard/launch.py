@@ -20,7 +20,7 @@ from django.core.checks import ERROR
 from django.db import connections
 
 from dashboard import broker, demo, env, folder, prepare
-from dashboard.checks import public_keys_are_keys
+from dashboard.checks import public_keys_are_keys, telnyx_can_be_asked
 from dashboard.ports import HERE, BadPort, Ports
 from dashboard.processes import Crew, Service
 
@@ -79,7 +79,7 @@ class Desk:
 
     def check(self) -> None:
         """Refuse keys that are none, and a folder or database that is not ours to use."""
-        for message in public_keys_are_keys():
+        for message in (*public_keys_are_keys(), *telnyx_can_be_asked()):
             if message.level >= ERROR:
                 raise Refused(message.msg)
         purpose = folder.DEMO if self.is_demo else folder.ACCOUNT

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from calls.models import Heartbeat, Refusal
+from calls.models import Command, Heartbeat, Refusal
 
 LOOKS_BACK = timedelta(hours=1)
 LANES = {  # heartbeat -> what its lane does
@@ -33,6 +33,16 @@ REFUSED = {  # reason -> (why, remedy)
     "method": ("they were not POST", "set the webhook's HTTP method to POST at Telnyx"),
     "gone": ("their sender left before the end", "look at the network to this machine"),
 }
+DENIED = {  # Telnyx's status -> (title, remedy)
+    401: (
+        "Telnyx does not accept the API key.",
+        "Set TELNYX_API_KEY to a key that the Telnyx portal lists, and restart.",
+    ),
+    403: (
+        "Telnyx forbids it to this account.",
+        "Look at the account's balance, and at what it may do, in the Telnyx portal.",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +56,8 @@ class Notice:
 
 
 def notices(*, now: datetime) -> list[Notice]:
-    """Return what is wrong now, worst first; two queries."""
-    found = [*_settings(), *_processes(now), *_refusals(now)]
+    """Return what is wrong now, worst first; three queries."""
+    found = [*_settings(), *_denials(now), *_processes(now), *_refusals(now)]
     return sorted(found, key=lambda notice: notice.level)
 
 
@@ -74,6 +84,18 @@ def _settings() -> list[Notice]:
     return found
 
 
+def _denials(now: datetime) -> list[Notice]:
+    """Tell that Telnyx denies the account what it asks, until it accepts a command again."""
+    lately = Command.objects.filter(requested_at__gt=now - LOOKS_BACK)
+    settled = lately.filter(http_status__in=[*DENIED, 200]).order_by("-requested_at")
+    last = settled.first()
+    if last is None or last.http_status not in DENIED:
+        return []
+    title, remedy = DENIED[last.http_status]
+    at = f"{timezone.localtime(last.requested_at):%H:%M}"
+    return [Notice("danger", title, f"{last.get_kind_display()}, at {at}: {last.error}", remedy)]
+
+
 def _processes(now: datetime) -> list[Notice]:
     expected = ["pump", *(LANES if settings.REDIS_URL else ())]
     missing = Heartbeat.objects.missing(expected, now=now)
@@ -86,8 +108,8 @@ def _processes(now: datetime) -> list[Notice]:
                 "The pump gives no sign of life.",
                 "Nothing is sent, applied or fetched."
                 if still
-                else "Timers, reconciliation and retention stand still, and what a worker loses "
-                "is not done.",
+                else "Calls that fell silent are not asked about, commands without their webhook "
+                "are not marked, and what a worker loses is not done.",
                 "Start it: manage.py pump.",
             )
         )

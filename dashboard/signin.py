@@ -24,9 +24,7 @@ from calls.views import htmx
 REFUSED = "sign-in refused"
 MOST_TRIES = 5
 WITHIN = timedelta(minutes=15)
-THROTTLED = (
-    "Too many failed tries for this name from this address: wait 15 minutes, or ask an operator."
-)
+THROTTLED = "Too many failed tries for this name from this address: wait 15 minutes."
 
 
 def address(request: HttpRequest) -> str:

@@ -21,6 +21,7 @@ from recordings.models import DIGITS, RecordingQuerySet, State, Transcript
 LABELS = {"q": "Search", "number": "Number", "from": "From", "to": "To", "state": "State"}
 CURSOR = "after"
 LONGEST = 200
+YEARS = range(1970, 2100)
 NUMBER = re.compile(r"[\d\s()+./-]*\d[\d\s()+./-]*")
 FULL_LENGTH = 7  # digits; of such a number, leading zeros are a prefix for dialling
 
@@ -154,7 +155,7 @@ def _place(text: str) -> tuple[datetime, UUID] | None:
         place = datetime.fromisoformat(at), UUID(pk)
     except ValueError as exc:
         raise Invalid(f"{CURSOR} is {text[:60]!r}, which is no place in this list.") from exc
-    if place[0].tzinfo is None:
+    if place[0].tzinfo is None or place[0].year not in YEARS:
         raise Invalid(f"{CURSOR} is {text[:60]!r}, which is no place in this list.")
     return place
 
@@ -166,8 +167,8 @@ def _day(name: str, text: str) -> date | None:
         day = date.fromisoformat(text)
     except ValueError as exc:
         raise Invalid(f"{name} is {text[:40]!r}, which is no date like 2026-03-31.") from exc
-    if not 1970 <= day.year <= 2099:
-        raise Invalid(f"{name} is {day}, which is not between 1970 and 2099.")
+    if day.year not in YEARS:
+        raise Invalid(f"{name} is {day}, which is not between {YEARS[0]} and {YEARS[-1]}.")
     return day
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
+from calls import timeline
 from recordings.models import Caption, Recording, Transcript
 
 TYPES = {
@@ -52,12 +53,12 @@ def written(recording: Recording) -> list[Transcript]:
 
 
 def lines(recording: Recording) -> list[Line]:
-    """Return the captions that were told while it was recorded."""
+    """Return the captions that were told while it was recorded, and not while it was paused."""
     if recording.start_inferred:
         return []
     said = Caption.objects.filter(
         call=recording.call_id, is_final=True, occurred_at__gte=recording.started_at
-    )
+    ).exclude(event_id__in=timeline.unheard(recording.call).values("event_id"))
     if recording.ended_at is not None:
         said = said.filter(occurred_at__lte=recording.ended_at + LATE)
     found: list[Line] = []

@@ -70,6 +70,29 @@ def test_evidence_cannot_be_added_changed_or_deleted(operator, path):
     assert event.state == WebhookEvent.State.APPLIED
 
 
+@pytest.mark.parametrize("path", ["user/", "group/"])
+def test_operators_see_accounts_and_roles_and_superusers_change_them(client, operator, olga, path):
+    assert operator.get(f"/admin/auth/{path}").status_code == 200
+    assert operator.get(f"/admin/auth/{path}add/").status_code == 403
+
+    olga.is_superuser = True
+    olga.save()
+    assert client.get(f"/admin/auth/{path}add/").status_code == 200
+
+
+def test_an_operator_gives_nobody_rights_or_passwords(operator, olga, sam):
+    everything = {"username": "olga", "is_superuser": "on", "is_staff": "on", "is_active": "on"}
+    password = {"password1": "quite another password", "password2": "quite another password"}
+
+    assert operator.post(f"/admin/auth/user/{olga.pk}/change/", everything).status_code == 403
+    assert operator.post(f"/admin/auth/user/{sam.pk}/password/", password).status_code == 403
+
+    olga.refresh_from_db()
+    sam.refresh_from_db()
+    assert not olga.is_superuser
+    assert sam.check_password("a long enough password")
+
+
 # The inbox
 
 

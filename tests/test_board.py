@@ -349,6 +349,26 @@ def test_trouble_says_why_and_what_to_do_next(state, words):
         assert word in said
 
 
+@pytest.mark.parametrize("state", ["failed", "expired"])
+def test_a_call_that_was_not_placed_is_said_not_to_be(state):
+    wish(None, "dial", state, error="because.")
+
+    (failed,) = wishes.dials(since=NOW - timedelta(minutes=1))
+
+    assert "No call was placed" in failed.advice
+    assert "Nothing changed on the call" not in failed.advice
+
+
+@pytest.mark.parametrize("state", ["failed", "expired", "unknown", "timed_out"])
+def test_nobody_is_told_to_press_again_once_the_call_is_over(state):
+    wish(call(line="ended", closed_at=NOW), "speak", state, error="because.")
+
+    said = text(row())
+
+    assert "because." in said
+    assert "press again" not in said
+
+
 def test_a_recording_in_doubt_says_how_to_be_sure():
     wish(call(recording="doubt"), "record_pause", "unknown", error="No answer.")
 
@@ -504,3 +524,20 @@ def test_a_call_that_failed_long_ago_is_not_told_any_more(sam):
     wish(None, "dial", "failed", by=sam, asked_s=600)
 
     assert wishes.dials(since=NOW - timedelta(minutes=2)) == []
+
+
+def test_of_many_calls_being_placed_the_newest_are_listed():
+    for number in range(wishes.MOST_DIALS + 1):
+        at = NOW + timedelta(seconds=number)
+        Command.objects.create(
+            kind="dial",
+            request_id=f"press-{number}",
+            params={"to": f"+1312555{number:04}"},
+            requested_at=at,
+            expires_at=at,
+            due_at=at,
+        )
+
+    listed = [wish.object[-4:] for wish in wishes.dials(since=NOW - timedelta(minutes=2))]
+
+    assert (len(listed), listed[0], listed[-1]) == (wishes.MOST_DIALS, "0001", "0020")

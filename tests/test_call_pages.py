@@ -562,6 +562,24 @@ def test_what_was_said_during_a_pause_is_not_shown(captioned, sam):
     assert timeline.captions(captioned) == [caption]
 
 
+def test_what_was_said_during_a_pause_in_doubt_is_not_shown_either(captioned):
+    (caption,) = timeline.captions(captioned)
+    pause = Command.objects.create(
+        call=captioned,
+        kind="record_pause",
+        state="unknown",
+        request_id="press-1",
+        requested_at=caption.at - timedelta(seconds=1),
+        expires_at=caption.at,
+        due_at=caption.at,
+    )
+    assert timeline.captions(captioned) == []
+
+    Command.objects.filter(pk=pause.pk).update(state="failed")
+
+    assert timeline.captions(captioned) == [caption]
+
+
 def test_captions_that_are_not_final_are_not_shown(call, deliver):
     deliver(
         "call.transcription",

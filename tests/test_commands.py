@@ -3,20 +3,23 @@
 import itertools
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
-from calls import commands, projection
+from calls import board, commands, projection
 from calls.models import Call, Command
 from simulator.core import CONNECTION_ID
 from tests.conftest import leg
+from tests.desk import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RECORD = {"format": "wav", "channels": "dual"}
+NO_AUDIO_YET = {"errors": [{"code": "90020", "title": "Audio has not started"}]}
 SAY = {"payload": "Hello.", "voice": "AWS.Polly.Joanna"}
 
 
@@ -331,7 +334,7 @@ def test_recording_before_the_audio_flows_is_asked_again_as_a_linked_command(sim
         do="status",
         status=422,
         times=2,
-        body={"errors": [{"code": "90020", "title": "Audio has not started"}]},
+        body=NO_AUDIO_YET,
     )
     first = press(call, "record_start", RECORD, by=sam)
     for _ in range(3):
@@ -454,7 +457,8 @@ def test_the_states_have_no_way_back(simulator, call, sam):
     before = (command.state, command.accepted_at)
 
     commands.accept(command, {}, 200)
-    commands._settle(command, "failed", "late doubt")
+    with transaction.atomic():
+        commands._settle(command, "failed", "late doubt")
     with connection.cursor():
         projection.refold(call)
 
@@ -464,3 +468,126 @@ def test_the_states_have_no_way_back(simulator, call, sam):
 
 def test_no_two_kinds_share_a_rule_by_accident():
     assert sorted(itertools.chain(*commands.LANES.values())) == sorted(commands.RULES)
+
+
+def test_a_resume_told_to_wait_past_its_life_does_not_hold_up_the_next_pause(simulator, call, sam):
+    recording(call, by=sam, paused=True)
+    simulator.fault(
+        action="record_resume", do="status", status=429, times=1, headers={"retry-after": "30"}
+    )
+    resume = press(call, "record_resume", by=sam)
+    commands.send_due()
+    Call.objects.update(recording="doubt")  # so that pause can be asked for
+    pause = press(call, "record_pause", by=sam)
+
+    resume.refresh_from_db()
+    later(resume, 6)
+    commands.send_due()
+
+    resume.refresh_from_db()
+    pause.refresh_from_db()
+    assert (resume.state, resume.attempts) == ("expired", 1)
+    assert (pause.attempts, pause.is_open) == (1, False)
+
+
+def test_what_was_sent_before_the_call_ended_is_not_said_to_be_unsent(simulator, call, sam):
+    simulator.fault(action="speak", do="apply_then_drop", times=1)
+    command = press(call, "speak", SAY, by=sam)
+    commands.send_due()
+    Call.objects.update(line="ended")
+    Command.objects.update(due_at=timezone.now())
+
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert command.state == "unknown"
+    assert "before this was sent" not in command.error
+    assert "before Telnyx answered" in command.error
+
+
+@pytest.mark.parametrize("key", ["KEY with spaces", "KEY\u2026"])
+def test_with_a_key_that_cannot_be_sent_nothing_is_in_doubt(call, sam, settings, key):
+    settings.TELNYX_API_KEY = key
+    commands.telnyx.cache_clear()
+    command = press(call, "speak", SAY, by=sam)
+
+    commands.send_due()
+
+    command.refresh_from_db()
+    assert command.state == "failed"
+    assert "TELNYX_API_KEY" in command.error
+
+
+def test_two_presses_with_long_ids_do_not_stop_the_lane(simulator, call, sam):
+    simulator.fault(action="record_start", do="status", status=422, times=9, body=NO_AUDIO_YET)
+    for end in ("aaaa", "bbbb"):
+        press(call, "record_start", RECORD, by=sam, request_id=60 * "x" + end)
+        commands.send_due()
+        Command.objects.filter(state="requested").update(state="expired")
+
+    assert Command.objects.exclude(follows=None).count() == 2
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="its writers wait for each other")
+def test_a_2xx_and_a_doubt_at_one_moment_do_not_wait_for_each_other(simulator, call, sam):
+    recording(call, by=sam)
+    command = press(call, "record_pause", by=sam)
+    Command.objects.filter(pk=command.pk).update(
+        state="sending",
+        attempts=1,
+        may_have_applied=True,
+        first_sent_at=timezone.now() - timedelta(seconds=55),
+    )
+    command = Command.objects.select_related("call").get(pk=command.pk)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Call.objects.select_for_update().get(pk=call.pk)  # as accept() begins
+            doubt = pool.submit(_in_thread, commands._give_up, command, "Too late.")
+            until(_somebody_waits, within_s=5, what="the doubt behind the call's lock")
+            commands.accept(command, {}, 200)
+        doubt.result()  # raises what the database said, were it a deadlock
+
+    command.refresh_from_db()
+    call.refresh_from_db()
+    assert (command.state, call.recording) == ("accepted", "paused")
+
+
+def _in_thread(work, *args):
+    try:
+        work(*args)
+    finally:
+        connection.close()
+
+
+def _somebody_waits():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees the first one
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return cursor.fetchone()[0]
+
+
+def test_a_recording_that_never_began_can_be_started_after_its_stop_was_refused(
+    simulator, call, sam
+):
+    simulator.fault(action="record_start", do="drop", times=1)
+    lost = press(call, "record_start", RECORD, by=sam)
+    commands.send_due()
+    lost.refresh_from_db()
+    later(lost, 55)
+    commands.send_due()
+    press(call, "record_stop", by=sam)
+    commands.send_due()
+    call.refresh_from_db()
+    newest = list(call.commands.order_by("requested_at"))
+    assert (call.recording, newest[-1].state) == ("doubt", "failed")
+    assert board.slots(call, newest)[0].label == "Record"
+
+    press(call, "record_start", RECORD, by=sam)
+    commands.send_due()
+
+    call.refresh_from_db()
+    assert call.recording == "on"
+    assert effects(simulator, call) == ["record_start"]

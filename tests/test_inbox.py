@@ -171,3 +171,14 @@ def test_a_call_first_heard_of_in_the_middle_is_not_shown_as_live(deliver):
     call = Call.objects.get()
     assert (call.line, call.is_live) == ("unknown", False)
     assert call.probe_at is not None
+
+
+def test_calls_whose_session_nobody_told_stay_conversations_of_their_own(deliver):
+    calls = [leg(call_session_id="") for _ in range(2)]
+    for ids in calls:
+        deliver("call.initiated", **ids | {"call_control_id": ""})
+        deliver("call.answered", **ids)
+
+    told = Call.objects.values_list("call_leg_id", "conversation", "call_control_id")
+
+    assert set(told) == {(ids["call_leg_id"],) * 2 + (ids["call_control_id"],) for ids in calls}

@@ -145,6 +145,23 @@ def test_what_is_asked_back_stays_under_the_finger_and_is_renewed_afterwards(web
     wait_for(lambda: version(page) > before)
 
 
+def test_no_row_leaves_under_a_hand_that_aims(web, page):
+    page.goto(address(web))
+    is_live(page)
+    leaves, stays = ring_in(web, 5), ring_in(web, 6)
+    expect(page.locator(stays)).to_be_visible()
+    page.clock.pause_at(page.evaluate("Date.now() + 1000"))
+    page.locator(stays).hover()
+
+    web.execute("UPDATE calls_call SET line = 'unknown' WHERE conversation = 'session-5'")
+    later = ring_in(web, 7)
+    expect(page.locator(later)).to_be_visible()  # so the news of the other row came as well
+
+    expect(page.locator(leaves)).to_be_visible()
+    page.clock.run_for(4000)
+    expect(page.locator(leaves)).to_have_count(0)
+
+
 def test_a_page_that_is_cut_off_says_so_and_lets_nobody_act_until_it_is_back(web, page):
     page.goto(address(web))
     is_live(page)

@@ -1,10 +1,12 @@
 """Calls in doubt are asked about at Telnyx, and its answers are facts like any other."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
-from calls import events, reconcile
-from calls.models import Call, WebhookEvent
+from calls import commands, events, reconcile
+from calls.models import Call, Command, WebhookEvent
 from tests.conftest import leg
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,3 +63,32 @@ def test_while_telnyx_is_away_nothing_is_inferred(deliver):
 
     assert call.line == "answered"
     assert call.probe_at > timezone.now()
+
+
+def test_a_call_that_has_ended_is_never_asked_about(simulator, deliver):
+    ids = ids_of(simulator.call())
+    deliver("call.answered", **ids)
+    simulator.lever("POST", f"calls/{ids['call_control_id']}/hangup")
+    deliver("call.hangup", **ids)
+
+    call = ask()  # as a late answer to an earlier question would have it
+
+    assert call.line == "ended"
+    assert reconcile.probe_due() == 0
+    assert not WebhookEvent.objects.filter(source="reconcile").exists()
+
+
+def test_a_hangup_that_nothing_confirms_makes_the_desk_ask_whether_the_call_lives(
+    simulator, deliver, sam
+):
+    deliver("call.answered", **ids_of(simulator.call()))
+    commands.issue(Call.objects.get(), "hangup", {}, by=sam, request_id="press-1234")
+    commands.send_due()  # and its webhook goes elsewhere
+    Command.objects.update(accepted_at=timezone.now() - timedelta(seconds=11))
+
+    commands.watch()
+    reconcile.probe_due()
+    events.apply_due()
+
+    call = Call.objects.get()
+    assert (call.line, call.ended_inferred) == ("ended", True)

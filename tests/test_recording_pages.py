@@ -13,7 +13,7 @@ from django.utils.html import escape
 
 from access import audit
 from access.models import AuditRow
-from calls.models import Call
+from calls.models import Call, Command, WebhookEvent
 from recordings import storage, views
 from recordings.models import Caption, Recording, Transcript, numbers
 from recordings.peaks import HEADER, peaks
@@ -361,6 +361,42 @@ def test_captions_become_cues_that_say_they_are_approximate(lee_in):
     )
 
 
+@pytest.mark.parametrize("kind", ["detail", "txt", "vtt", "json"])
+def test_what_was_said_while_the_recording_was_paused_is_shown_nowhere(lee_in, sam, kind):
+    recording = make(duration_ms=90_000)
+    told_at = timezone.now()
+    for text, after_s in (("my card number is", 10), ("4111 1111", 20), ("thank you", 40)):
+        event_id = caption(recording, text, after_s).event_id
+        WebhookEvent.objects.create(
+            event_id=event_id,
+            event_type="call.transcription",
+            call_leg_id=recording.call.call_leg_id,
+            raw=b"{}",
+            received_at=told_at + timedelta(seconds=after_s),
+            due_at=told_at,
+        )
+    for pressed, after_s in (("record_pause", 15), ("record_resume", 30)):
+        at = told_at + timedelta(seconds=after_s)
+        Command.objects.create(
+            call=recording.call,
+            kind=pressed,
+            requested_by=sam,
+            request_id=pressed,
+            requested_at=at,
+            accepted_at=at,
+            expires_at=at,
+            due_at=at,
+            state="accepted",
+        )
+
+    address = url("detail", recording) if kind == "detail" else url("transcript", recording, kind)
+    page = lee_in.get(address).content.decode()
+
+    assert "my card number is" in page
+    assert "thank you" in page
+    assert "4111" not in page
+
+
 def test_json_holds_all_there_is(lee_in):
     recording = make(duration_ms=90_000)
     say(recording, "Grüß Gott.")
@@ -515,6 +551,8 @@ WRONG = {
     "after=x": "after is 'x', which is no place in this list",
     "after=2026-03-01,x": "which is no place in this list",
     f"after=2026-03-01T00:00:00,{uuid.UUID(int=1)}": "which is no place in this list",
+    f"after=0001-01-01T00:00:00%2B23:59,{uuid.UUID(int=1)}": "which is no place in this list",
+    f"after=9999-12-31T23:59:59-23:59,{uuid.UUID(int=1)}": "which is no place in this list",
 }
 
 

@@ -101,6 +101,7 @@ def test_a_value_wins_over_its_file(settings_of, tmp_path):
         ("REDIS_URL", "127.0.0.1:6379"),
         ("TELNYX_BASE_URL", "api.telnyx.com"),
         ("TELNYX_PUBLIC_KEYS", "not a key"),
+        ("TELNYX_API_KEY", "not a key"),
         ("SECRET_KEY_FILE", "missing/file"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import uuid
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from access.models import AuditRow
 from calls import board
-from calls.models import Call, Heartbeat, Refusal
+from calls.models import Call, Command, Heartbeat, Refusal
 from dashboard import home, notices
 from dashboard.signin import MOST_TRIES
 from dashboard.templatetags import desk
@@ -199,6 +200,15 @@ def test_the_policy_allows_nothing_unsafe_and_nothing_from_elsewhere(pages):
         assert re.search(r"script-src 'self'(;|$)", policy), address
 
 
+def test_a_name_that_is_not_ours_gets_a_page_with_the_same_policy(client, settings):
+    settings.SECURE_SSL_REDIRECT = True  # of HTTPS, which looks at the name first
+
+    answer = client.get("/", headers={"host": "elsewhere.example"})
+
+    assert answer.status_code == 400
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+
+
 def test_every_answer_forbids_copies_and_what_the_desk_never_needs(pages):
     for address, page in pages.items():
         assert "no-store" in page["Cache-Control"], address
@@ -323,7 +333,7 @@ def test_the_number_of_queries_of_the_board_does_not_grow(
         live_call()
     client.force_login(sam)
 
-    with django_assert_max_num_queries(9):  # session, user, roles; rows 2; counts and notices 4
+    with django_assert_max_num_queries(10):  # session, user, roles; rows 2; counts, notices 5
         client.get("/")
 
 
@@ -474,6 +484,32 @@ def test_missing_settings_are_told(alive, settings):
 
     assert "Set TELNYX_PUBLIC_KEYS" in said
     assert "Set TELNYX_API_KEY" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "Telnyx does not accept the API key. Hang up, at 14:03: No. Set TELNYX_API_KEY"),
+        (403, "Telnyx forbids it to this account. Hang up, at 14:03: No. Look at the account"),
+    ],
+)
+def test_what_telnyx_denies_the_account_is_told_until_it_accepts_again(alive, status, words):
+    denied = _answered(status, state="failed", error="No.")
+    assert words in told()[0]
+
+    accepted = _answered(200, state="accepted", requested_at=NOW + timedelta(seconds=1))
+    assert told() == []
+
+    accepted.delete()
+    Command.objects.filter(pk=denied.pk).update(requested_at=NOW - timedelta(minutes=61))
+    assert told() == []
+
+
+def _answered(status, **columns):
+    times = dict.fromkeys(("requested_at", "expires_at", "due_at"), NOW)
+    return Command.objects.create(
+        kind="hangup", request_id=uuid.uuid4().hex, http_status=status, **(times | columns)
+    )
 
 
 def test_only_operators_are_told_the_remedy(client, sam, olga):
