@@ -183,6 +183,13 @@
     sure.querySelector("summary").focus();
   });
 
+  // A button that cannot be pressed says why, also without a pointer to hover with
+
+  document.addEventListener("click", (event) => {
+    const why = event.target.closest("button[aria-disabled=true]")?.title;
+    if (why) say(why, "warning");
+  });
+
   // Characters left
 
   const count = () => {

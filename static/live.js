@@ -7,6 +7,7 @@
   const QUIET_MS = 10_000; // without a sign of life: say so
   const LOST_MS = 30_000; // then nobody may act on what is shown
   const DEAD_MS = 15_000; // an open connection that says nothing: make another
+  const AIM_MS = 2000; // a pointer that moved over the rows this lately is about to press
   const BACKOFF_MS = [1000, 2000, 4000, 8000, 15_000];
 
   const isBoard = place.id === "board-rows";
@@ -31,6 +32,7 @@
   const asks = (row) => row.querySelector("details.sure[open]") !== null;
 
   const put = (fresh) => {
+    leaving.delete(fresh.id);
     const old = document.getElementById(fresh.id);
     if (!old) {
       insert(fresh);
@@ -62,7 +64,23 @@
     return [...template.content.children].filter((row) => row.id);
   };
 
+  // Rows that leave and notices that come move what is below them: not under a hand that aims.
+
+  const leaving = new Set(); // row ids
+  let news = null; // the newest status
+  let aimedAt = -Infinity;
+  if (isBoard) place.addEventListener("pointermove", () => (aimedAt = performance.now()));
+
   const settle = () => {
+    if (performance.now() - aimedAt >= AIM_MS) {
+      leaving.forEach(remove);
+      leaving.clear();
+      if (status && news !== null) {
+        status.innerHTML = news;
+        window.tapeline.added(status);
+      }
+      news = null;
+    }
     for (const [id, fresh] of waiting) {
       const old = document.getElementById(id);
       if (old && asks(old)) continue;
@@ -79,14 +97,18 @@
     board: (html) => {
       const rows = parse(html);
       const ids = new Set(rows.map((row) => row.id));
-      for (const old of [...place.children]) if (!ids.has(old.id)) remove(old.id);
+      for (const old of [...place.children]) if (!ids.has(old.id)) leaving.add(old.id);
       rows.forEach(put);
+      settle();
     },
     rows: (html) => parse(html).forEach(put),
-    gone: (ids) => JSON.parse(ids).forEach(remove),
+    gone: (ids) => {
+      JSON.parse(ids).forEach((id) => leaving.add(id));
+      settle();
+    },
     status: (html) => {
-      if (status) status.innerHTML = html;
-      if (status) window.tapeline.added(status);
+      news = html;
+      settle();
     },
     clock: (ms) => {
       clock.offset = Number(ms) - Date.now();
