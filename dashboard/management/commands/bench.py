@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dashboard.bench import click, intake, machine, memory
+from dashboard.bench import align, click, intake, machine, memory
 from dashboard.bench.stage import Broken
 
-BENCHES = {bench.NAME: bench for bench in (intake, click, memory)}
+BENCHES = {bench.NAME: bench for bench in (intake, click, memory, align)}
 
 
 class Command(BaseCommand):
@@ -61,6 +61,8 @@ class Command(BaseCommand):
             return intake.run(sizes, self.say)
         if name == click.NAME:
             return click.run(click.Sizes(), self.say)
+        if name == align.NAME:
+            return align.run(align.Sizes(), self.say)
         return memory.run(memory.Sizes(), self.say)
 
     def say(self, line: str) -> None:

@@ -1,0 +1,110 @@
+"""Forced alignment: when each word of a text is said in a recording. Offline; no Django.
+
+    text -> tokens; recording -> track -> pieces -> heard words -> anchors -> what lies between
+
+    align(path, text, language="en-US") -> [Segment]        raises audio.NotAudio
+
+What is not found keeps None for its times: no time is ever guessed. A text is heard first with a
+language model made of itself; runs of two and more words are anchors; what lies between anchors
+is heard again, then followed word by word, where each word may be missing.
+"""
+
+# Tried on 83 s of generated speech (232 words, 8 kHz; words matched by ear, clean and at 15 dB
+# of noise): as it is 30 % and 37 %, for the model has never met an empty upper band; with dither
+# of 8 % of the level 80 % and 46 %, of 16 % 75 % and 44 %; with a discount of 0.1 in place of 0.5
+# 87 % and 44 %; with a language weight of 10 in place of 6.5 85 % and 52 %. By spectral
+# subtraction, wider beams or linear interpolation nothing is gained. Between anchors a strict
+# alignment times fewer right words than one with skips (13 to 30) and more wrong ones (1 to 0).
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recordings import audio
+from recordings.alignment import onset, sound, speakers
+from recordings.alignment.pronouncing import dictionary
+from recordings.alignment.recogniser import Heard, Recogniser, dictionary_of, model_for
+from recordings.alignment.search import find
+from recordings.alignment.text import Token, sentences, tokens
+
+__all__ = ["CONFIDENT", "Segment", "Word", "align"]
+
+CONFIDENT = 0.6  # segments below are shown as doubtful
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as written, and when it is said; None if that was not found."""
+
+    word: str
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sentence. Its times, confidence (0 to 1) and channel are None if it was not found."""
+
+    text: str
+    words: tuple[Word, ...]
+    start_ms: int | None = None
+    end_ms: int | None = None
+    confidence: float | None = None
+    channel: int | None = None  # the index of whoever speaks; None if that is not clear either
+
+    @property
+    def is_confident(self) -> bool:
+        return self.confidence is not None and self.confidence >= CONFIDENT
+
+
+def align(path: Path, text: str, *, language: str = "en") -> list[Segment]:
+    """Return the sentences of a text with the times at which a recording says them.
+
+    Nothing has a time when there is no model for the language. Raises audio.NotAudio.
+    """
+    recorded = audio.probe(path)
+    written = sentences(text)
+    model = model_for(language)
+    found, sounds = tokens(written, dictionary(dictionary_of(model)) if model else {})
+    with sound.track(path, recorded) as track:
+        heard = find(track, found, sounds, Recogniser(model, sounds)) if model and sounds else {}
+        places: list[list[int]] = [[] for _ in written]
+        for place, token in enumerate(found):
+            places[token.segment].append(place)
+        return [
+            _segment(sentence, inside, found, heard, track)
+            for sentence, inside in zip(written, places, strict=True)
+        ]
+
+
+def _segment(
+    sentence: str,
+    places: list[int],
+    found: list[Token],
+    heard: dict[int, Heard],
+    track: sound.Track,
+) -> Segment:
+    """Return a sentence with what was heard of it."""
+    words = tuple(
+        Word(found[place].word, heard[place].start_ms, heard[place].end_ms)
+        if place in heard
+        else Word(found[place].word)
+        for place in places
+    )
+    timed = [heard[place] for place in places if place in heard]
+    if not timed:
+        return Segment(sentence, words)
+    spoken = [place for place in places if found[place].key]
+    before = [found[place] for place in spoken if place < min(set(heard).intersection(places))]
+    return Segment(
+        sentence,
+        words,
+        onset.start_of(track, timed[0].start_ms, before) if before else timed[0].start_ms,
+        timed[-1].end_ms,
+        confidence(timed, len(spoken)),
+        speakers.channel_of(track, timed),
+    )
+
+
+def confidence(timed: list[Heard], spoken: int) -> float:
+    """Return how sure a sentence's times are: the share of its words heard, less if few were."""
+    return round(len(timed) / spoken * (1 - 0.5 ** len(timed)), 2)

@@ -1,0 +1,105 @@
+"""PocketSphinx: hears the words of a text in any order, or follows a text that is known.
+
+One recogniser knows one text: its dictionary holds that text's words alone, which keeps it small.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pocketsphinx import Config, Decoder, get_model_path
+from pocketsphinx.lm import ArpaBoLM
+
+from recordings.alignment import matching
+from recordings.alignment.sound import Span, Track
+
+MODELS = {"en": "en-us"}  # by language; the wheel carries this one
+FRAME_MS = 10
+DISCOUNT = 0.25  # kept for words in an order that the text does not have
+LANGUAGE_WEIGHT = 10.0
+SKIP = 0.02  # probability that a word of the text was not said
+OTHER = 0.02  # that something else was
+
+
+class Heard(NamedTuple):
+    """A word, and when it sounded."""
+
+    key: str
+    start_ms: int
+    end_ms: int
+
+
+def model_for(language: str) -> str | None:
+    """Return the model's name for a language such as "en-GB"."""
+    return MODELS.get(language.lower().replace("_", "-").partition("-")[0])
+
+
+def dictionary_of(model: str) -> Path:
+    return Path(get_model_path(f"{model}/cmudict-{model}.dict"))
+
+
+class Recogniser:
+    """A decoder that knows the words of one text."""
+
+    def __init__(self, model: str, sounds: Mapping[str, Sequence[str]]) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".dict", encoding="utf-8") as file:
+            for key, each in sounds.items():
+                for number, phones in enumerate(each, 1):
+                    file.write(
+                        f"{key}({number}) {phones}\n" if number > 1 else f"{key} {phones}\n"
+                    )
+            file.flush()
+            self.decoder = Decoder(
+                Config(
+                    hmm=get_model_path(f"{model}/{model}"),
+                    dict=file.name,
+                    lm=None,
+                    lw=LANGUAGE_WEIGHT,
+                    loglevel="FATAL",
+                    logfn=os.devnull,
+                )
+            )
+
+    def expect(self, keys: Iterable[str]) -> None:
+        """Listen for these words, likeliest in this order."""
+        text = " ".join(keys)
+        model = ArpaBoLM(text=f"{text}\n", add_start=True, discount_mass=DISCOUNT)
+        model.compute()
+        with tempfile.NamedTemporaryFile("w", suffix=".lm", encoding="utf-8") as file:
+            model.write(file)
+            file.flush()
+            self.decoder.add_lm_file("text", file.name)
+        self.decoder.activate_search("text")
+
+    def hear(self, track: Track, span: Span) -> list[Heard]:
+        """Return the words heard in a stretch."""
+        return list(self._decode(track, span))
+
+    def follow(self, track: Track, span: Span, keys: Sequence[str]) -> list[Heard | None]:
+        """Return each word of a known text as heard in a stretch, None if it was not."""
+        steps: list[tuple[int, int, float] | tuple[int, int, float, str]] = []
+        for at, key in enumerate(keys):
+            steps += [(at, at + 1, 1 - SKIP - OTHER, key), (at, at + 1, SKIP)]
+            steps.append((at, at + 1, OTHER, "[SPEECH]"))
+        self.decoder.add_fsg("line", self.decoder.create_fsg("line", 0, len(keys), steps))
+        self.decoder.activate_search("line")
+        heard = list(self._decode(track, span))
+        found: list[Heard | None] = [None] * len(keys)
+        for at, second in matching.match(keys, [each.key for each in heard], alone=True):
+            found[at] = heard[second]
+        return found
+
+    def _decode(self, track: Track, span: Span) -> Iterator[Heard]:
+        sound = track.read(span)
+        self.decoder.start_utt()
+        self.decoder.process_raw(sound.tobytes(), full_utt=True)
+        self.decoder.end_utt()
+        for each in self.decoder.seg() or ():
+            if each.word[0] not in "<[(":
+                yield Heard(
+                    each.word.partition("(")[0],
+                    span.start_ms + each.start_frame * FRAME_MS,
+                    span.start_ms + (each.end_frame + 1) * FRAME_MS,
+                )

@@ -1,0 +1,57 @@
+"""A transcript's text as segments of words, each word with the key the recogniser knows it by."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recordings.alignment.pronouncing import Dictionary, pronounce
+
+LONGEST_SEGMENT = 30  # words; a text without full stops is cut there, if it can be at a comma
+SENTENCE = re.compile(r"\S.*?(?:[.?!…]+[\"')\]”’]*(?=\s)|\n|$)", re.DOTALL)  # noqa: RUF001
+ABBREVIATED = re.compile(r"\b(?:mr|mrs|ms|dr|st|no|vs|[a-z])\.$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word as written; `key` is "" for what nobody can say."""
+
+    word: str
+    key: str
+    segment: int
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text, long ones in pieces."""
+    found: list[str] = []
+    is_open = False
+    for match in SENTENCE.finditer(text):
+        sentence = " ".join(match[0].split())
+        if is_open:
+            found[-1] += f" {sentence}"
+        else:
+            found.append(sentence)
+        is_open = bool(ABBREVIATED.search(sentence)) and not match[0].endswith("\n")
+    return [piece for sentence in found for piece in _pieces(sentence.split())]
+
+
+def _pieces(words: list[str]) -> Iterator[str]:
+    while len(words) > LONGEST_SEGMENT:
+        commas = [at for at in range(LONGEST_SEGMENT, 8, -1) if words[at - 1][-1] in ",;:"]
+        cut = commas[0] if commas else LONGEST_SEGMENT
+        yield " ".join(words[:cut])
+        words = words[cut:]
+    if words:
+        yield " ".join(words)
+
+
+def tokens(segments: list[str], known: Dictionary) -> tuple[list[Token], dict[str, list[str]]]:
+    """Return the words of segments, and the pronunciations of their keys."""
+    found: list[Token] = []
+    sounds: dict[str, list[str]] = {}
+    for number, segment in enumerate(segments):
+        for word in segment.split():
+            key = re.sub(r"[()\s]|^\W+|\W+$", "", word.lower()) or word
+            if key not in sounds:
+                sounds[key] = pronounce(word, known)
+            found.append(Token(word, key if sounds[key] else "", number))
+    return found, {key: each for key, each in sounds.items() if each}
