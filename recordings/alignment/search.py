@@ -21,7 +21,7 @@ FEW = 3  # words of a run that must fit between its neighbours
 LONGEST_MS = 25_000  # of a stretch to follow
 SHORTEST_MS = 1_500  # of a stretch worth hearing again
 MANY = 5  # words worth hearing again
-STRAYS = 2  # words
+STRAYS = 3  # words
 BREAK_MS = 600
 AGREEMENT_MS = 150  # between an anchor and itself, followed
 
@@ -99,7 +99,7 @@ class _Text:
         return HASTE * need <= passed <= SLOWNESS * need + PAUSE_MS
 
     def without_strays(self, found: Found) -> Found:
-        """Drop the one or two words at either end of a sentence that a pause parts from the rest.
+        """Drop up to three words at either end of a sentence that a pause parts from it.
 
         They are mostly heard in the sentence before, or after.
         """
