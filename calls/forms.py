@@ -124,11 +124,6 @@ def for_kind(kind: str) -> type[CommandForm]:
     return KindForm
 
 
-def desk_params(kind: str) -> dict[str, JSON]:
-    """Return what a plain press of a button asks for. Raises Invalid if that needs more."""
-    return clean(kind, DESK.get(kind, {}))
-
-
 def _widget(parameter: Parameter) -> forms.Widget:
     needed = {"required": True} if parameter.required else {}
     typed = needed | ({"placeholder": parameter.default} if parameter.default else {})

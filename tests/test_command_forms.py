@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 from django.template import Context, Engine
 
-from calls.forms import DESK, MAIN, CommandForm, desk_params, for_kind
-from calls.telnyx.parameters import ACTIONS, Invalid
+from calls.forms import DESK, MAIN, CommandForm, for_kind
+from calls.telnyx.parameters import ACTIONS, Invalid, clean
 
 FREE = {kind for kind, table in ACTIONS.items() if not any(it.required for it in table)}
 DIALOG = Engine().from_string(
@@ -224,15 +224,15 @@ def test_the_desks_own_wishes_are_filled_in(kind):
 
 
 def test_one_press_records_as_the_desk_wishes():
-    assert desk_params("record_start") == {
+    assert clean("record_start", DESK["record_start"]) == {
         "format": "mp3",
         "channels": "dual",
         "transcription": True,
         "transcription_language": "en-US",
     }
-    assert desk_params("record_pause") == {}
+    assert clean("record_pause", DESK.get("record_pause", {})) == {}
     with pytest.raises(Invalid, match="payload is missing"):
-        desk_params("speak")
+        clean("speak", DESK["speak"])
 
 
 def test_an_earlier_commands_params_fill_the_form_again():
