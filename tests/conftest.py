@@ -11,10 +11,16 @@ from pathlib import Path
 import pytest
 import requests
 from django.contrib.auth.models import Group, User
+from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
 
 from calls import events, intake
 from calls.line import telnyx
+
+# How quickly an example is drawn or run tells of a busy machine, not of the code under test.
+slow = [HealthCheck.too_slow]
+settings.register_profile("any machine", deadline=None, suppress_health_check=slow)
+settings.load_profile("any machine")
 
 PAYLOADS = Path(__file__).parent / "payloads"
 KEY = SigningKey(bytes(range(32)))
