@@ -24,6 +24,9 @@ class Right(TextChoices):
     CONTROL = "control calls"
     LISTEN = "listen to recordings"
     DOWNLOAD = "download recordings"
+    ANNOTATE = "write notes on recordings"
+    CORRECT = "correct transcripts"
+    DELETE = "delete recordings"
     OPERATE = "operate the desk"
 
 
@@ -32,6 +35,9 @@ HOLDERS: dict[Right, frozenset[Role]] = {
     Right.CONTROL: frozenset({Role.SUPERVISOR}),
     Right.LISTEN: frozenset({Role.SUPERVISOR, Role.REVIEWER}),
     Right.DOWNLOAD: frozenset({Role.SUPERVISOR}),
+    Right.ANNOTATE: frozenset({Role.SUPERVISOR, Role.REVIEWER}),
+    Right.CORRECT: frozenset({Role.SUPERVISOR, Role.REVIEWER}),
+    Right.DELETE: frozenset({Role.SUPERVISOR}),
     Right.OPERATE: frozenset({Role.OPERATOR}),
 }
 

@@ -32,9 +32,9 @@ class RecordingAdmin(LineEvidence):
     list_filter = ["state", "format", "started_at"]
     search_fields = ["recording_id__exact", "call__call_leg_id__exact", "sha256__exact"]
     search_help_text = "The whole id of a recording (ours or Telnyx's) or leg, or a SHA-256."
-    ordering = ["-started_at", "-id"]
+    ordering = ["-place"]
     actions = ["fetch_again"]
-    exclude = ["urls", "from_reversed", "to_reversed"]  # links are keys to the file
+    exclude = ["urls", "from_reversed", "to_reversed", "place"]  # links are keys to the file
     readonly_fields = ["id"]
 
     @admin.display(description="seconds")

@@ -24,7 +24,7 @@ from calls.telnyx.payloads import (
 )
 from calls.telnyx.values import text
 from recordings.links import SAME_START
-from recordings.models import Caption, Recording, State, Transcript, numbers
+from recordings.models import Caption, Recording, State, Transcript, numbers, place_of
 
 CHANNELS = {"single": 1, "dual": 2}
 
@@ -56,7 +56,7 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
             if value and not getattr(known, name)
         }
         if known.is_told_failure:
-            changes |= fetchable
+            changes |= fetchable | {"place": place_of(started_at, known.pk)}
         elif known.is_wanted and (known.urls_at is None or known.urls_at < row.received_at):
             changes |= {"urls": saved.urls, "urls_at": row.received_at}
         if not changes:
@@ -168,6 +168,7 @@ def keep_text(row: WebhookEvent, event: Event, call: Call) -> None:
         transcript.save(update_fields=["status", "text"])
     if recording is not None:
         Recording.objects.filter(pk=recording.pk).change()
+        recording.tell_transcripts()
     projection.touch(call)
 
 

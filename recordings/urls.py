@@ -1,12 +1,12 @@
 from django.urls import path
 
-from recordings import views
+from recordings.views import files, library, review, transcript
 
 app_name = "recordings"
 urlpatterns = [
-    path("", views.library, name="list"),
-    path("<uuid:pk>/", views.detail, name="detail"),
-    path("<uuid:pk>/audio", views.sound, name="audio"),
-    path("<uuid:pk>/peaks", views.waveform, name="peaks"),
-    path("<uuid:pk>/transcript.<slug:kind>", views.transcript, name="transcript"),
+    path("", library.library, name="list"),
+    path("<uuid:pk>/", review.detail, name="detail"),
+    path("<uuid:pk>/audio", files.sound, name="audio"),
+    path("<uuid:pk>/peaks", files.waveform, name="peaks"),
+    path("<uuid:pk>/transcript.<slug:kind>", transcript.transcript, name="transcript"),
 ]

@@ -1,11 +1,11 @@
-"""What was recorded: the files Telnyx made (Recording), and what was said (Transcript, Caption).
+"""The files Telnyx made, each with every column that the library sorts or narrows down by.
 
 announced -> fetching -> stored        also: waiting_space, failed, missing, corrupt, deleted
 """
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -16,6 +16,9 @@ from django.urls import reverse
 from access.policies import Right, may
 from calls.models import Call
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PLACE_BITS = 20  # below the millisecond, from the id, so that no two recordings share a place
+LATEST_MS = (1 << 43) - 1  # the year 2248, so that a place fits the column
 DIGITS = 32  # of a number, kept for the search by its end; E.164 has at most 15
 
 
@@ -32,6 +35,22 @@ def numbers(from_number: str, to_number: str) -> dict[str, str]:
         "from_reversed": reversed_digits(from_number),
         "to_reversed": reversed_digits(to_number),
     }
+
+
+def place_of(started_at: datetime, pk: uuid.UUID) -> int:
+    """Return where a recording stands in the library: by its start, then by its id."""
+    ms = min(max(0, (started_at - EPOCH) // timedelta(milliseconds=1)), LATEST_MS)
+    return (ms << PLACE_BITS) | (pk.int & ((1 << PLACE_BITS) - 1))
+
+
+class PlaceField(models.BigIntegerField):  # type: ignore[type-arg]
+    """Filled by its row when that is written, as auto_now is; `update` has to name it."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> int:
+        assert isinstance(model_instance, Recording)  # noqa: S101  (nobody else has a place)
+        place = place_of(model_instance.started_at, model_instance.pk)
+        model_instance.place = place
+        return place
 
 
 class State(models.TextChoices):
@@ -80,6 +99,7 @@ class Recording(models.Model):
     attempts = models.PositiveIntegerField(default=0)  # never set back: it fences the fetchers
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
 
+    place = PlaceField(unique=True, editable=False)  # the order of the library, newest highest
     started_at = models.DateTimeField()
     start_inferred = models.BooleanField(default=False)  # Telnyx did not say when it began
     ended_at = models.DateTimeField(null=True)
@@ -99,10 +119,17 @@ class Recording(models.Model):
     path = models.CharField(max_length=100, blank=True)  # the file's name in our storage
     peaks = models.CharField(max_length=100, blank=True)  # the waveform's; "" if it failed
 
+    # What the library narrows down by; each is a copy, kept by whoever writes the original.
+    agent = models.CharField(max_length=255, blank=True)  # the address of who took the call
+    has_transcript = models.BooleanField(default=False)
+    flagged = models.BooleanField(default=False)
+    reviewed = models.BooleanField(default=False)
+    paused = models.BooleanField(default=False)  # it was, at least once
+
     objects = RecordingQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-started_at", "-id"]
+        ordering = ["-place"]
         indexes = [
             models.Index(fields=["-started_at", "-id"], name="recording_newest"),
             models.Index(fields=["state", "-started_at", "-id"], name="recording_by_state"),
@@ -137,9 +164,16 @@ class Recording(models.Model):
     def attach_transcripts(self) -> None:
         """Join the texts that came before it was known."""
         if self.recording_id:
-            Transcript.objects.filter(recording=None, recording_key=self.recording_id).update(
-                recording=self
-            )
+            texts = self.call.transcripts.model.objects.filter(recording_key=self.recording_id)
+            texts.filter(recording=None).update(recording=self)
+            self.tell_transcripts()
+
+    def tell_transcripts(self) -> None:
+        """Keep the library's mark of whether there is a text."""
+        told = self.transcripts.exclude(text="").exists()
+        Recording.objects.filter(pk=self.pk).exclude(has_transcript=told).change(
+            has_transcript=told
+        )
 
     def parties_of_call(self) -> dict[str, str]:
         """Return who called whom as columns to fill, if only the call knows it by now."""
@@ -181,62 +215,3 @@ class Recording(models.Model):
     @property
     def duration_s(self) -> float | None:
         return None if self.duration_ms is None else self.duration_ms / 1000
-
-
-class Transcript(models.Model):
-    """What was said, as the provider wrote it down: plain text, without times and speakers."""
-
-    call = models.ForeignKey(Call, models.PROTECT, related_name="transcripts")
-    recording = models.ForeignKey(
-        Recording, models.PROTECT, null=True, related_name="transcripts"
-    )  # None until the recording is known: the text may come first
-    recording_key = models.CharField(max_length=255, blank=True)  # Telnyx's recording_id
-    recording_transcription_id = models.CharField(max_length=255, blank=True)
-    status = models.CharField(max_length=32, blank=True)
-    text = models.TextField(blank=True)
-    source = models.CharField(max_length=16, default="telnyx")
-    told_at = models.DateTimeField()  # when it reached us
-
-    class Meta:
-        ordering = ["told_at", "id"]
-        indexes = [
-            models.Index(
-                fields=["recording_key"],
-                name="transcript_unattached",
-                condition=Q(recording__isnull=True),
-            )
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["recording_transcription_id"],
-                name="transcript_once",
-                condition=~Q(recording_transcription_id=""),
-            ),
-            models.UniqueConstraint(
-                fields=["call", "recording_key"],
-                name="transcript_once_by_recording",
-                condition=Q(recording_transcription_id=""),
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"Transcript of {self.recording_key or self.call_id}"
-
-
-class Caption(models.Model):
-    """One line of a call as it was written down live."""
-
-    call = models.ForeignKey(Call, models.PROTECT, related_name="captions")
-    event_id = models.CharField(max_length=255, unique=True)  # of the webhook that told it
-    occurred_at = models.DateTimeField()
-    track = models.CharField(max_length=16, blank=True)  # inbound: the leg; outbound: the others
-    text = models.TextField()
-    confidence = models.FloatField(null=True)
-    is_final = models.BooleanField()
-
-    class Meta:
-        ordering = ["occurred_at", "id"]
-        indexes = [models.Index(fields=["call", "occurred_at"], name="caption_of_call")]
-
-    def __str__(self) -> str:
-        return f"Caption of {self.call_id}"  # not its text: operators may not read it

@@ -1,0 +1,56 @@
+"""What is served of a recording's files. The bytes leave by X-Accel-Redirect: no page waits."""
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_safe
+
+from access import audit
+from access.policies import Right
+from recordings import storage, texts
+from recordings.peaks import coarser
+from recordings.views.gates import SERVED, fails_closed, for_our_pages, note, visible
+
+MOST_PIXELS = 4000  # twice the widest screen, 16 kB
+
+
+@require_safe
+@for_our_pages
+@fails_closed
+def sound(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Let a person hear a recording, or with ?download=1 keep it."""
+    is_download = request.GET.get("download") == "1"
+    recording = visible(request, pk, Right.DOWNLOAD if is_download else Right.LISTEN)
+    if not recording.is_stored:
+        raise Http404(f"The file of this recording is not here: {recording.get_state_display()}.")
+    if request.method == "GET":
+        if is_download:
+            audit.record(request.user, "download", recording.subject, sha256=recording.sha256)
+        else:
+            note(request, recording, "play", page=request.GET.get("page", "")[:16])
+    name = texts.file_name(recording, recording.path.rpartition(".")[2])
+    return HttpResponse(
+        content_type=recording.content_type,
+        headers={
+            **SERVED,
+            "X-Accel-Redirect": f"/_media/{recording.path}",
+            "ETag": f'"{recording.sha256}"',
+            "Content-Disposition": content_disposition_header(is_download, name) or "inline",
+        },
+    )
+
+
+@require_safe
+@for_our_pages
+@fails_closed
+def waveform(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Return the waveform, in audiowaveform's format, no finer than a screen can show."""
+    recording = visible(request, pk, Right.LISTEN)
+    if not recording.is_stored or not recording.peaks:
+        raise Http404("There is no waveform of this recording.")
+    try:
+        dat = coarser(storage.read(recording.peaks), most=MOST_PIXELS)
+    except (OSError, ValueError) as exc:
+        raise Http404("The waveform of this recording cannot be read.") from exc
+    return HttpResponse(dat, content_type="application/octet-stream", headers=SERVED)
