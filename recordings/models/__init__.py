@@ -1,5 +1,7 @@
 """The rows of recordings, a module for each thought."""
 
+from recordings.models.notes import Comment, Review, Tag, Tagging
+from recordings.models.personal import Export, Listening, SavedView
 from recordings.models.recording import (
     DIGITS,
     Recording,
@@ -9,14 +11,22 @@ from recordings.models.recording import (
     place_of,
     reversed_digits,
 )
-from recordings.models.transcript import Caption, Transcript
+from recordings.models.transcript import Caption, Revision, Transcript
 
 __all__ = [
     "DIGITS",
     "Caption",
+    "Comment",
+    "Export",
+    "Listening",
     "Recording",
     "RecordingQuerySet",
+    "Review",
+    "Revision",
+    "SavedView",
     "State",
+    "Tag",
+    "Tagging",
     "Transcript",
     "numbers",
     "place_of",

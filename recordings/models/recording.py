@@ -119,6 +119,11 @@ class Recording(models.Model):
     path = models.CharField(max_length=100, blank=True)  # the file's name in our storage
     peaks = models.CharField(max_length=100, blank=True)  # the waveform's; "" if it failed
 
+    checked_at = models.DateTimeField(null=True)  # when the file was last found unharmed
+    erased_at = models.DateTimeField(null=True)  # of a deleted one: when our file was gone
+    provider_erased_at = models.DateTimeField(null=True)  # and when Telnyx's was
+    sides_swapped = models.BooleanField(default=False)  # somebody heard that the sides are
+
     # What the library narrows down by; each is a copy, kept by whoever writes the original.
     agent = models.CharField(max_length=255, blank=True)  # the address of who took the call
     has_transcript = models.BooleanField(default=False)

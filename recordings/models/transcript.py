@@ -1,5 +1,6 @@
 """What was said: texts and our timed sentences (Transcript), lines told live (Caption)."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -10,6 +11,17 @@ from recordings.models.recording import Recording
 class Transcript(models.Model):
     """What was said, as the provider wrote it down: plain text, without times and speakers."""
 
+    class Timing(models.TextChoices):
+        NONE = "", "Not asked for"
+        DUE = "due", "Waiting"
+        WORKING = "working", "Being timed"
+        TIMED = "timed", "Timed"
+        UNTIMED = "untimed", "Without times"
+
+    class Source(models.TextChoices):
+        TELNYX = "telnyx", "Telnyx"
+        CAPTIONS = "captions", "Live captions"
+
     call = models.ForeignKey(Call, models.PROTECT, related_name="transcripts")
     recording = models.ForeignKey(
         Recording, models.PROTECT, null=True, related_name="transcripts"
@@ -18,21 +30,32 @@ class Transcript(models.Model):
     recording_transcription_id = models.CharField(max_length=255, blank=True)
     status = models.CharField(max_length=32, blank=True)
     text = models.TextField(blank=True)
-    source = models.CharField(max_length=16, default="telnyx")
+    source = models.CharField(max_length=16, choices=Source, default=Source.TELNYX)
     told_at = models.DateTimeField()  # when it reached us
     language = models.CharField(max_length=16, blank=True)
     # Our timed sentences: [{"text", "start_ms", "end_ms", "confidence", "channel",
     # "words": [[word, start_ms, end_ms], ...]}, ...], null for what nobody timed.
     segments = models.JSONField(null=True)
+    # How the times come: due -> working -> timed, or untimed with the reason
+    timing = models.CharField(max_length=7, choices=Timing, default=Timing.NONE, blank=True)
+    timing_since = models.DateTimeField(null=True)
+    timing_reason = models.TextField(blank=True)
+    due_at = models.DateTimeField(null=True)  # when to align; while working, when the lease ends
+    attempts = models.PositiveIntegerField(default=0)  # fences those who align
 
     class Meta:
         ordering = ["told_at", "id"]
         indexes = [
             models.Index(
+                fields=["due_at"],
+                name="transcript_due",
+                condition=Q(timing__in=["due", "working"]),
+            ),
+            models.Index(
                 fields=["recording_key"],
                 name="transcript_unattached",
                 condition=Q(recording__isnull=True),
-            )
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -49,6 +72,26 @@ class Transcript(models.Model):
 
     def __str__(self) -> str:
         return f"Transcript of {self.recording_key or self.call_id}"
+
+
+class Revision(models.Model):
+    """One correction of a transcript: all its sentences as they were from then on."""
+
+    transcript = models.ForeignKey(Transcript, models.PROTECT, related_name="revisions")
+    number = models.PositiveIntegerField()  # 0: what was there before the first correction
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=150)  # of the person, should the account be deleted
+    at = models.DateTimeField()
+    segments = models.JSONField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["transcript", "number"], name="revision_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"Revision {self.number} of {self.transcript_id}"
 
 
 class Caption(models.Model):
