@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import urllib3
 from nacl.signing import SigningKey
 
-from simulator import sounds
+from simulator import past, sounds
 from simulator.answers import Answer, Json
 from simulator.clips import Clip
 from simulator.core import CONNECTION_ID
@@ -94,6 +94,7 @@ class Switchboard:
         self.courier.start()
         threading.Thread(target=self._tick, name="ticker", daemon=True).start()
         if not self.options.is_quiet:
+            self.act(past.live_through)
             self.act(lambda world, now: Centre(world).open(now))
 
     def act(self, what: Callable[[World, datetime], T]) -> T:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from simulator import past
 from simulator.demo import Centre
 from simulator.scripts import SCENARIOS, conversation, spell
 from simulator.world import World
@@ -124,3 +125,21 @@ def test_card_digits_are_read_out_in_the_card_payment():
     texts = " ".join(line.text for line in conversation(World(1).chance, "card payment", "A B"))
     assert spell("4111111111111111") in texts
     assert spell("4111").startswith("four one one one")
+
+
+def test_recorded_calls_are_over_before_the_demo_begins():
+    world = World(3)
+    past.live_through(world, NOON)
+    assert world.advance(NOON) == []  # nobody is told what happened then
+    assert world.live_legs() == []
+    assert [one.state for one in world.recordings.values()] == ["saved"] * past.CALLS
+    assert all(one.saved_at < NOON - timedelta(minutes=20) for one in world.recordings.values())
+    assert len([text for text in world.transcripts.values() if text.text]) == past.CALLS
+
+
+def test_the_same_people_call_again():
+    world = World(3)
+    past.live_through(world, NOON)
+    callers = Counter(one.leg.from_ for one in world.recordings.values())
+    assert len(callers) <= past.REGULARS
+    assert callers.most_common(1)[0][1] > 1
