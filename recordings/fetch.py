@@ -1,6 +1,7 @@
 """Get the files Telnyx made, before their links die. The rows are the queue.
 
-    claim -> link -> download to a draft -> verify -> waveform -> publish -> one commit: stored
+    claim -> link -> download to a draft -> verify -> claim content -> waveform -> publish
+    -> one commit: stored
 
 A claim is a lease: who loses it (a heartbeat finds out) leaves no trace. A crash costs a download
 and nothing else: its draft goes when the file is there, and a file is named by its content.
@@ -22,7 +23,7 @@ from access.audit import record
 from calls import projection
 from calls.models import Command, Kind
 from calls.telnyx.errors import TelnyxError
-from recordings import audio, download, links, storage
+from recordings import audio, download, erase, links, storage
 from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
 from recordings.models import Recording, State
@@ -36,9 +37,14 @@ BACKOFF_S = (5, 20, 60, 300, 1800, 3600)  # the last one again and again
 GIVE_UP = timedelta(hours=24)
 MOST_FAILURES = len(BACKOFF_S) + 24  # also counts attempts that their process did not survive
 NO_ROOM = timedelta(minutes=1)
+ERASING = timedelta(seconds=2)
 MISSING_AFTER = 6  # failures: half an hour, should Telnyx's list lag behind its webhooks
 
 LACKING = (State.ANNOUNCED, State.WAITING_SPACE, State.FAILED, State.MISSING, State.CORRUPT)
+
+
+class Erasing(Exception):
+    """A file with the same content is being erased at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,10 @@ def _claim(due_before: datetime) -> Recording | None:
     for recording in due.select_related("call").order_by("due_at", "id")[:20]:
         now = timezone.now()
         taken = Recording.objects.filter(
-            pk=recording.pk, attempts=recording.attempts, due_at=recording.due_at
+            pk=recording.pk,
+            state__in=Recording.WANTED,  # it may have been deleted meanwhile
+            attempts=recording.attempts,
+            due_at=recording.due_at,
         ).change(
             state=State.FETCHING,
             since=now,
@@ -106,7 +115,11 @@ def _fetch(recording: Recording) -> None:
         _keep(recording, _get(recording))
         storage.discard(f"{recording.pk}.")  # of earlier attempts whose process was killed
     except Lost:
-        logger.warning("recording %s: somebody else fetches it by now", recording.pk)
+        logger.warning("recording %s is deleted, or somebody else fetches it", recording.pk)
+        erase.revisit(recording)
+    except Erasing as exc:
+        recording.failures -= 1  # nobody's fault
+        _move(recording, State.ANNOUNCED, str(exc), due_at=timezone.now() + ERASING)
     except storage.NoRoom as exc:
         recording.failures -= 1  # nobody's fault, and no reason to give up one day
         _move(recording, State.WAITING_SPACE, str(exc), due_at=timezone.now() + NO_ROOM)
@@ -168,9 +181,22 @@ def _get_from(link: str, recording: Recording, beat: Callable[[], None]) -> File
         sound = _verified(part, recording, is_whole=body.length is not None)
         beat()
         name = storage.content_name(body.sha256, sound.format)
+        _claim_content(recording, body.sha256, name)
         waveform = _publish_peaks(recording, part, sound, body.sha256)
         storage.publish(part, file, name)
     return File(name, body.sha256, body.size, sound, waveform)
+
+
+def _claim_content(recording: Recording, sha256: str, name: str) -> None:
+    """Say on the row which file this will be, before the file is there. Raises Lost or Erasing.
+
+    Who erases a file with this content from now on sees that it is wanted; who began before is
+    seen here.
+    """
+    if not Recording.objects.held(recording).update(sha256=sha256, path=name):
+        raise Lost
+    if erase.is_erasing(sha256):
+        raise Erasing("A recording with the very same sound is being erased; it goes on then.")
 
 
 def _verified(part: Path, recording: Recording, *, is_whole: bool) -> audio.Audio:

@@ -61,6 +61,8 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
             changes |= {"urls": saved.urls, "urls_at": row.received_at}
         if not changes:
             return
+        if known.state == State.DELETED and "recording_id" in changes:
+            changes |= {"provider_erased_at": None, "due_at": now}  # now Telnyx's copy has a name
         Recording.objects.filter(pk=known.pk).change(**changes)
         known.recording_id = known.recording_id or saved.recording_id or ""
     known.attach_transcripts()

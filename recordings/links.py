@@ -53,7 +53,7 @@ def refresh(recording: Recording) -> None:
     """Ask Telnyx for a fresh link, and for the id if no webhook told it. Raises Gone."""
     if not settings.TELNYX_API_KEY:
         raise Unusable("A fresh link is needed, and no Telnyx API key is set.")
-    row = _row(recording)
+    row = find(recording)
     changes: dict[str, object] = {
         "recording_id": row.recording_id,
         "urls": row.urls,
@@ -75,7 +75,8 @@ def refresh(recording: Recording) -> None:
         ) from exc
 
 
-def _row(recording: Recording) -> RecordingRow:
+def find(recording: Recording) -> RecordingRow:
+    """Ask Telnyx for its row of a recording: by id, else by its start. Raises Gone."""
     if recording.recording_id:
         try:
             return telnyx().recording(recording.recording_id)

@@ -1,6 +1,7 @@
 """The waveform of a file: lowest and highest sample of every 160, in audiowaveform's v2 format.
 
     peaks(path) -> bytes of a .dat          coarser(dat, most=2000) -> a shorter .dat
+                                            levels(dat) -> loudness of each channel
 
 The minima of a block are found by halving: comparing two long halves at once is ten times quicker
 than reducing 160 values at a time.
@@ -65,17 +66,38 @@ def coarser(dat: bytes, *, most: int) -> bytes:
 
     Raises ValueError for bytes that are no waveform.
     """
-    if len(dat) < HEADER.size:
-        raise ValueError(f"{len(dat)} bytes are no waveform")
-    version, flags, rate, per_pixel, pixels, channels = HEADER.unpack_from(dat)
-    if version != VERSION or flags != EIGHT_BIT or len(dat) != HEADER.size + 2 * pixels * channels:
-        raise ValueError("the bytes are no waveform of ours")
+    fine, rate, per_pixel = _read(dat)
+    pixels, channels, _ = fine.shape
     times = -(-pixels // most)
     if times <= 1:
         return dat
-    fine = np.frombuffer(dat, dtype=np.int8, offset=HEADER.size).reshape(pixels, channels, 2)
     edges = np.arange(0, pixels, times)
     low = np.minimum.reduceat(fine[:, :, 0], edges, axis=0)
     high = np.maximum.reduceat(fine[:, :, 1], edges, axis=0)
     head = HEADER.pack(VERSION, EIGHT_BIT, rate, per_pixel * times, len(edges), channels)
     return head + np.stack((low, high), axis=2).astype(np.int8).tobytes()
+
+
+def levels(dat: bytes) -> tuple[list[NDArray[np.uint8]], float]:
+    """Return how loud each channel is, 0 to 128 for every pixel, and the seconds of a pixel.
+
+    Raises ValueError for bytes that are no waveform.
+    """
+    fine, rate, per_pixel = _read(dat)
+    low, high = fine[:, :, 0].astype(np.int16), fine[:, :, 1]
+    # the eight upper bits of a sample just below zero are -1, which is silence too
+    loudness = np.maximum(-1 - low, high).clip(0).astype(np.uint8)
+    return [np.ascontiguousarray(loudness[:, side]) for side in range(fine.shape[1])], (
+        per_pixel / rate
+    )
+
+
+def _read(dat: bytes) -> tuple[Peaks, int, int]:
+    """Return a waveform's values, its samples per second, and per pixel. Raises ValueError."""
+    if len(dat) < HEADER.size:
+        raise ValueError(f"{len(dat)} bytes are no waveform")
+    version, flags, rate, per_pixel, pixels, channels = HEADER.unpack_from(dat)
+    if version != VERSION or flags != EIGHT_BIT or len(dat) != HEADER.size + 2 * pixels * channels:
+        raise ValueError("the bytes are no waveform of ours")
+    values = np.frombuffer(dat, dtype=np.int8, offset=HEADER.size)
+    return values.reshape(pixels, channels, 2), rate, per_pixel

@@ -104,6 +104,15 @@ def publish(part: Path, file: BinaryIO, name: str) -> None:
         _sync_folder(folder)
 
 
+def remove(name: str) -> None:
+    """Remove a published file, durably; harmless if it is gone. Raises NoRoom."""
+    path = local_path(name)
+    with _disk_faults():
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync_folder(path.parent)
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -2,10 +2,11 @@
 
 from celery import shared_task
 
-from recordings import fetch
+from recordings import erase, fetch
 
 
 @shared_task
 def media() -> None:
-    """Fetch the recordings that are due."""
+    """Erase what is due, which is quick, then fetch."""
+    erase.erase_due()
     fetch.fetch_due()

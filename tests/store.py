@@ -24,6 +24,23 @@ def wav(seconds=2.0, *, channels=2, rate=8000, seed=1):
     return out.getvalue()
 
 
+def spoken(seconds, *sides, rate=8000, hiss=8, seed=1):
+    """Return a WAV file with a channel per side, loud in its spans [(start_s, stop_s), ...]."""
+    chance = np.random.default_rng(seed)
+    samples = chance.normal(0, hiss, (round(seconds * rate), len(sides)))
+    for channel, spans in enumerate(sides):
+        for start_s, stop_s in spans:
+            part = slice(round(start_s * rate), round(stop_s * rate))
+            samples[part, channel] += chance.normal(0, 4000, len(samples[part]))
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(len(sides))
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.clip(-32768, 32767).astype("<i2").tobytes())
+    return out.getvalue()
+
+
 def mp3(seconds=2.0, *, channels=2):
     """Return an MP3 file of noise."""
     import lameenc
@@ -55,6 +72,14 @@ class Store:
                 else:
                     route(self)
 
+            def do_DELETE(self):
+                store.seen.append((f"DELETE {self.path}", dict(self.headers)))
+                route = store.routes.get(f"DELETE {self.path}")
+                if route is None:
+                    self.send_error(404)
+                else:
+                    route(self)
+
             def log_message(self, *args):
                 pass
 
@@ -78,9 +103,9 @@ class Store:
         self.routes[BUCKET + name] = answer
         return self.link(name)
 
-    def rest(self, path, body, status=200):
+    def rest(self, path, body, status=200, *, method=""):
         """Answer requests to Telnyx's API below /v2."""
-        self.routes["/v2" + path] = lambda request: reply(
+        self.routes[f"{method} /v2{path}".strip()] = lambda request: reply(
             request, json.dumps(body).encode(), status=status, content_type="application/json"
         )
 

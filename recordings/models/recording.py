@@ -120,8 +120,10 @@ class Recording(models.Model):
     peaks = models.CharField(max_length=100, blank=True)  # the waveform's; "" if it failed
 
     checked_at = models.DateTimeField(null=True)  # when the file was last found unharmed
+    deleted_by = models.CharField(max_length=150, blank=True)  # who, should the account be gone
     erased_at = models.DateTimeField(null=True)  # of a deleted one: when our file was gone
     provider_erased_at = models.DateTimeField(null=True)  # and when Telnyx's was
+    erasure_answer = models.TextField(blank=True)  # what Telnyx said to that, or why it has not
     sides_swapped = models.BooleanField(default=False)  # somebody heard that the sides are
 
     # What the library narrows down by; each is a copy, kept by whoever writes the original.
@@ -143,6 +145,12 @@ class Recording(models.Model):
                 name="recording_due",
                 condition=Q(state__in=["announced", "fetching", "waiting_space"]),
             ),
+            models.Index(
+                fields=["due_at"],
+                name="recording_erasure_due",
+                condition=Q(state="deleted", due_at__isnull=False),
+            ),
+            models.Index(fields=["sha256"], name="recording_content", condition=~Q(sha256="")),
             models.Index(fields=["from_reversed"], name="recording_from"),
             models.Index(fields=["to_reversed"], name="recording_to"),
         ]
@@ -195,6 +203,17 @@ class Recording(models.Model):
     def is_wanted(self) -> bool:
         """Say whether the file is still to come."""
         return self.state in self.WANTED
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.state == State.DELETED
+
+    @property
+    def is_moving(self) -> bool:
+        """Say whether the page will soon have something else to tell of the file."""
+        return self.is_wanted or (
+            self.is_deleted and self.due_at is not None and self.failures <= 1
+        )
 
     @property
     def is_told_failure(self) -> bool:

@@ -1,30 +1,195 @@
-"""The page of a recording: where its file is, how it sounds, what was said."""
+"""The page of a recording: where its file is, how it sounds, what was said and what happened."""
 
 import secrets
+from dataclasses import dataclass
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST, require_safe
 
 from access.policies import Right, may
-from recordings import texts
-from recordings.views.gates import fails_closed, note, visible
+from calls.models import Call
+from calls.ring import ring
+from recordings import erase, filters, sounds, strip, texts, timeline
+from recordings.forms import Deletion
+from recordings.models import Listening, Recording
+from recordings.sounds import Heard
+from recordings.timeline import Timeline
+from recordings.views.gates import SERVED, fails_closed, for_our_pages, note, visible
 
-SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2", "2.5", "3")
+SPEEDS = [f"{quarters / 4:g}" for quarters in range(2, 13)]  # 0.5 to 3
+WORTH_RESUMING_MS = 5_000  # from either end
+LONGEST_MS = 1 << 31  # 24 days; what the column holds
+MOST_LEGS = 50
 
 
 @require_safe
 @fails_closed
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show a recording: where its file is, how it sounds, what was said."""
+    """Show a recording: where its file is, how it sounds, what was said and what happened."""
     recording = visible(request, pk)
-    if request.headers.get("HX-Request") and not recording.is_wanted:
+    if request.headers.get("HX-Request") and not recording.is_moving:
         return HttpResponse(headers={"HX-Refresh": "true"})  # the file has come, or never will
-    context = {"recording": recording, "play": secrets.token_urlsafe(9), "speeds": SPEEDS}
+    return _page(request, recording, Deletion(auto_id="deletion-%s"))
+
+
+def _page(request: HttpRequest, recording: Recording, deletion: Deletion) -> HttpResponse:
+    legs = _legs(recording)
+    story = timeline.of(recording, legs)
+    context = {
+        "recording": recording,
+        "play": secrets.token_urlsafe(9),
+        "speeds": SPEEDS,
+        "timeline": story,
+        "strip": strip.of(recording, legs, _of_conversation(request, recording), story.pauses),
+        "neighbours": _neighbours(request, recording),
+        "deletion": deletion,
+        "erased_is_shared": recording.erased_at is not None and erase.is_shared(recording),
+    }
     if may(request.user, Right.LISTEN):
         transcripts, lines = texts.written(recording), texts.lines(recording)
         if transcripts or lines:
             note(request, recording, "read transcript")
         context |= {"transcripts": transcripts, "lines": lines}
-    return render(request, "recordings/detail.html", context)
+        if recording.is_stored:
+            heard = sounds.of(recording)
+            context |= {"heard": heard, "shares": _shares(heard, story)}
+            context["resume_s"] = _resume_s(request, recording)
+    status = 422 if deletion.errors else 200
+    return render(request, "recordings/detail.html", context, status=status)
+
+
+def _legs(recording: Recording) -> list[Call]:
+    legs = Call.objects.filter(conversation=recording.call.conversation).eldest_first()
+    return list(legs[:MOST_LEGS]) or [recording.call]
+
+
+def _of_conversation(request: HttpRequest, recording: Recording) -> list[Recording]:
+    """Return the recordings of the conversation, by their start; this one is among them."""
+    visible = Recording.objects.visible_to(request.user)
+    of_it = visible.filter(call__conversation=recording.call.conversation)
+    found = list(of_it.order_by("place")[:MOST_LEGS])
+    return found if recording in found else sorted([*found, recording], key=lambda one: one.place)
+
+
+def _shares(heard: Heard | None, story: Timeline) -> list[tuple[object, int]]:
+    """Return the sides with their share of the talk in percent, as they are drawn."""
+    if heard is None or len(heard.shares) != len(story.sides):
+        return []
+    return [(side, heard.shares[channel]) for channel, side in story.drawn]
+
+
+def _resume_s(request: HttpRequest, recording: Recording) -> float | None:
+    """Return where this person stopped, unless the address leads elsewhere."""
+    if "t" in request.GET:
+        return None
+    last = Listening.objects.filter(recording=recording, user=_person(request)).first()
+    until_ms = (recording.duration_ms or 0) - WORTH_RESUMING_MS
+    if last is None or not WORTH_RESUMING_MS <= last.at_ms <= until_ms:
+        return None
+    return last.at_ms / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What stands before and after a recording in the list that somebody came from."""
+
+    query: str = ""
+    previous: str = ""
+    next: str = ""
+    problem: str = ""
+
+
+def _neighbours(request: HttpRequest, recording: Recording) -> Neighbours:
+    """Find a recording's neighbours by their place within the filters of ?list=."""
+    query = request.GET.get("list", "").lstrip("?")
+    try:
+        asked = QueryDict(query)
+        chosen = filters.read(asked)
+    except filters.Invalid as exc:
+        return Neighbours(problem=str(exc))
+    may_read = may(request.user, Right.LISTEN)
+    visible = Recording.objects.visible_to(request.user)
+    found = chosen.choose(visible, may_read=may_read, by_time=True)
+    newer = found.filter(place__gt=recording.place).order_by("place")
+    older = found.filter(place__lt=recording.place).order_by("-place")
+    pages = [_page_of(rows.values_list("pk", flat=True).first(), query) for rows in (newer, older)]
+    return Neighbours(asked.urlencode(), *pages)
+
+
+def _page_of(pk: UUID | None, query: str) -> str:
+    if pk is None:
+        return ""
+    address = reverse("recordings:detail", args=[pk])
+    return f"{address}?{urlencode({'list': query})}" if query else address
+
+
+@require_safe
+@for_our_pages
+def facts(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Return what happened and where it is silent, for the player to draw."""
+    recording = visible(request, pk, Right.LISTEN)
+    story = timeline.of(recording, _legs(recording))
+    heard = sounds.of(recording) if recording.is_stored else None
+    marks = [
+        {
+            "kind": mark.kind,
+            "start": round(mark.start_s, 2),
+            "end": None if mark.end_s is None else round(mark.end_s, 2),
+            "title": mark.title,
+            "detail": mark.detail,
+            "lasted": mark.lasted_s,
+            "approximate": mark.is_approximate,
+        }
+        for mark in story.marks
+    ]
+    told = {
+        "mode": story.mode,
+        "marks": marks,
+        "silences": heard.silences if heard else [],
+        "overlaps": heard.overlaps if heard else [],
+    }
+    return JsonResponse(told, headers=SERVED)
+
+
+@require_POST
+@for_our_pages
+def position(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Remember where this person is in a recording."""
+    recording = visible(request, pk, Right.LISTEN)
+    text = request.POST.get("at_ms", "")
+    if not text.isascii() or not text.isdecimal() or len(text) > 10 or int(text) >= LONGEST_MS:
+        return HttpResponse(
+            f"at_ms is {text[:40]!r}, which is no whole number from 0 to {LONGEST_MS - 1}.",
+            status=422,
+            content_type="text/plain; charset=utf-8",
+        )
+    Listening.objects.update_or_create(
+        user=_person(request),
+        recording=recording,
+        defaults={"at_ms": int(text), "heard_at": timezone.now()},
+    )
+    return HttpResponse(status=204)
+
+
+def _person(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101  (nobody else holds a right)
+    return request.user
+
+
+@require_POST
+@fails_closed
+def delete(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Delete a recording for good; its page stays and says so."""
+    recording = visible(request, pk, Right.DELETE)
+    form = Deletion(request.POST, auto_id="deletion-%s")
+    if not form.is_valid():
+        return _page(request, recording, form)
+    erase.request([recording], _person(request), form.cleaned_data["why"])
+    ring("media")
+    return redirect(recording)
