@@ -198,3 +198,27 @@ def _write(recordings: list[Recording], **columns: object) -> None:
         [Review(recording=recording) for recording in recordings], ignore_conflicts=True
     )
     Review.objects.filter(recording__in=recordings).update(**columns)
+
+
+def merge(tags: Iterable[Tag], by: Person) -> tuple[Tag, list[str]]:
+    """Make one tag of two or more, the most used; return it and the names that are gone."""
+    chosen = sorted(tags, key=lambda tag: (-tag.taggings.count(), tag.name))
+    into, others = chosen[0], chosen[1:]
+    for other in others:
+        while _move_some(other, into):
+            pass
+    gone = sorted(other.name for other in others)
+    with transaction.atomic():
+        held = Tag.objects.select_for_update().filter(pk__in=[other.pk for other in others])
+        for other in held:
+            _move_some(other, into, most=None)  # what came since
+        held.delete()
+        audit.record(by, "merge tags", f"tag {into.pk}", into=into.name, gone=gone)
+    return into, gone
+
+
+def _move_some(tag: Tag, into: Tag, *, most: int | None = BATCH) -> int:
+    """Move recordings of one tag to another that they lack; return how many."""
+    lacking = Tagging.objects.filter(tag=tag).exclude(recording__taggings__tag=into)
+    pks = list(lacking.values_list("pk", flat=True)[:most])
+    return Tagging.objects.filter(pk__in=pks).update(tag=into)
