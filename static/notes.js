@@ -1,5 +1,7 @@
 // The notes beside the player: their pins, their keys, and what others write meanwhile.
 // Every note is a form that works without this; htmx swaps the whole section after each press.
+import { register } from "./keys.js";
+
 const LOOK_MS = 15_000;
 const TYPED = "textarea, input:not([type=hidden]), select";
 
@@ -172,18 +174,14 @@ const flag = () => {
 
 const review = () => document.querySelector("#notes [data-review]")?.requestSubmit();
 
-const registerKeys = async () => {
-  const address = document.querySelector("[data-keys]")?.dataset.keys;
-  if (!address) return; // a page without keys
-  const { register } = await import(address);
+if (section()) {
   register("Notes", "c", "Comment at this moment", comment);
   register("Notes", "f", "Flag, or go to the flag", flag);
   register("Notes", "r", "Mark as reviewed, or take it back", review);
-};
+}
 
-document.addEventListener("tapeline:time", showMoment);
+for (const event of ["tapeline:time", "tapeline:span"]) document.addEventListener(event, showMoment);
 customElements.whenDefined("recording-player").then(() => {
   showPins();
   showMoment();
 });
-registerKeys();

@@ -10,8 +10,9 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from access import audit
+from access import audit, policies
 from access.models import AuditRow
+from access.policies import Right, Role
 from recordings import comments, moments
 from recordings.models import Comment, Recording
 from tests.test_recording_pages import make, url
@@ -107,6 +108,23 @@ def test_who_may_not_listen_reads_no_comment(client, olga, sam, recording):
         assert "secret" not in page
         assert "for those who may listen" in page
     assert not AuditRow.objects.filter(verb="read comments").exists()
+
+
+def test_who_writes_notes_but_may_not_listen_has_no_comments(
+    lee_in, lee, sam, recording, monkeypatch
+):
+    comment = write(recording, sam)
+    monkeypatch.setitem(policies.HOLDERS, Right.LISTEN, frozenset({Role.SUPERVISOR}))
+    for answer in (
+        post(lee_in, recording, "comment", text="x"),
+        post(lee_in, recording, "answer-comment", comment.pk, text="x"),
+        post(lee_in, recording, "resolve-comment", comment.pk),
+    ):
+        assert answer.status_code == 403
+    page = lee_in.get(url("notes", recording))
+    assert page.context["notes"].threads == []
+    tag = lee_in.post(url("tag", recording), {"name": "refund"}, headers=HTMX)
+    assert tag.status_code == 200
 
 
 def test_who_may_see_nothing_gets_no_section(client, max, recording):

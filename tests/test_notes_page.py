@@ -102,6 +102,25 @@ def test_a_comment_at_the_playhead_is_saved_told_pinned_and_in_focus(page):
     assert comment.get_attribute("id") == f"comment-{pin['id']}"
 
 
+def test_the_keys_comment_flag_and_review(page):
+    page.locator("#main").focus()
+    page.keyboard.press("r")
+    expect(page.locator("#reviewed")).to_contain_text("Reviewed by sam")
+    page.keyboard.press("f")
+    expect(page.locator("#flag-kind")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.locator("#main").focus()
+    page.keyboard.press("c")
+    expect(page.locator("#comment-at")).to_have_value("1:05.2")
+    page.keyboard.type("crf")
+    expect(page.locator("#comment-text")).to_have_value("crf")
+    expect(page.locator("#reviewed")).to_contain_text("Reviewed by sam")
+    page.evaluate("document.querySelector('recording-player').at = 99")
+    page.locator("#main").focus()
+    page.keyboard.press("c")
+    expect(page.locator("#comment-at")).to_have_value("1:05.2")  # half written already
+
+
 def test_the_span_of_the_loop_is_a_press_away(page):
     page.evaluate("document.querySelector('recording-player').loop = [65, 80.55]")
     page.evaluate(
