@@ -162,5 +162,5 @@ class TagAdmin(Operated):
 
     def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Any:
         """Say how many recordings lose a tag; Django would list every one of them."""
-        named = [f"{tag}, on {self.recordings(tag)} recordings" for tag in objs]
+        named = [f"{tag} (recordings: {self.recordings(tag)})" for tag in objs]
         return named, {"tags": len(named)}, set(), []

@@ -22,7 +22,7 @@ from recordings.moments import Place
 from recordings.notes import Person, person
 
 LONGEST = 4_000
-MOST = 500  # on one recording: its page shows them all
+MOST = 200  # on one recording: its page shows them all, with a form for each
 
 
 class NotNow(Exception):

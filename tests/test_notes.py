@@ -528,7 +528,7 @@ def test_an_answer_to_what_is_deleted_meanwhile_is_kept(lee_in, sam, lee, record
     assert "Deleted by its author." in page.content.decode()
 
 
-def test_the_five_hundred_and_first_comment_is_refused_and_its_text_kept(
+def test_one_comment_more_than_there_can_be_is_refused_and_its_text_kept(
     lee_in, lee, recording, monkeypatch
 ):
     monkeypatch.setattr(comments, "MOST", 2)

@@ -1,5 +1,7 @@
 """Operators keep the tags tidy: they rename, merge and delete them, and the trail says so."""
 
+from functools import partial
+
 import pytest
 from django.urls import reverse
 
@@ -8,6 +10,7 @@ from recordings import notes
 from recordings.models import Tag, Tagging
 from tests.test_recording_pages import make
 from tests.test_tags import tags
+from tests.together import together
 
 pytestmark = pytest.mark.django_db
 
@@ -73,7 +76,7 @@ def test_a_deleted_tag_is_off_every_recording_and_the_page_says_of_how_many(olga
     notes.tag([make(), make()], "refund", sam)
     tag = Tag.objects.get()
     asked = olga_in.get(admin_page("delete", tag.pk)).content.decode()
-    assert "refund, on 2 recordings" in asked
+    assert "refund (recordings: 2)" in asked
     olga_in.post(admin_page("delete", tag.pk), {"post": "yes"})
     assert not Tagging.objects.exists()
     assert AuditRow.objects.get(verb="delete tag").details == {"tag": "refund"}
@@ -103,3 +106,19 @@ def test_the_list_of_tags_shows_how_often_each_is_used(olga_in, sam):
 
 def test_comments_are_nowhere_in_the_admin(olga_in):
     assert "omment" not in olga_in.get(reverse("admin:index")).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_tagged_while_tags_are_merged_ends_in_the_merged_tag_or_stays_tagged(sam):
+    for number in range(8):
+        used, late = make(), make()
+        notes.tag([used, make(), make()], f"refund {number}", sam)  # the most used, come what may
+        notes.tag([used], f"refunds {number}", sam)
+        known = Tag.objects.filter(name__in=[f"refund {number}", f"refunds {number}"])
+        together(
+            partial(notes.merge, list(known), sam),
+            partial(notes.tag, [late], f"refunds {number}", sam),
+        )
+        assert tags(used) == [f"refund {number}"]
+        # before the merge: moved with it; after it: the name is a new tag
+        assert tags(late) in ([f"refund {number}"], [f"refunds {number}"])

@@ -121,11 +121,11 @@ def resolve(request: HttpRequest, pk: UUID, comment_pk: UUID) -> HttpResponse:
     focus = f"turn-{comment.pk}"
     if comments.resolve(comment, request.user):
         return done(request, recording, "Resolved.", focus=focus)
+    said = "It was resolved already."
     comment.refresh_from_db()
-    if comment.resolved_at is None:  # reopened again since
-        return done(request, recording, "It was resolved already.", focus=focus)
-    at = timezone.localtime(comment.resolved_at)
-    said = f"At {at:%H:%M:%S} {comment.resolved_by} resolved it already."
+    if comment.resolved_at:  # and not reopened again since
+        at = timezone.localtime(comment.resolved_at)
+        said = f"At {at:%H:%M:%S} {comment.resolved_by} resolved it already."
     return done(request, recording, said, focus=focus, is_news=True)
 
 

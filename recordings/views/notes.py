@@ -83,10 +83,10 @@ def flag(request: HttpRequest, pk: UUID) -> HttpResponse:
         return mend(request, recording, "flag", form)
     if notes.flag([recording], form.reason, request.user):
         return done(request, recording, "Flagged.", focus="turn-flag")
+    said = "It was flagged already."
     known = Review.objects.filter(recording=recording).first()
-    if known is None or known.flagged_at is None:  # taken off again since
-        return done(request, recording, "It was flagged already.", focus="turn-flag")
-    said = f"{_by(known.flagged_by, known.flagged_at)} flagged it already: {known.flag_reason}"
+    if known and known.flagged_at:  # and not taken off again since
+        said = f"{_by(known.flagged_by, known.flagged_at)} flagged it already: {known.flag_reason}"
     return done(request, recording, said, focus="turn-flag", is_news=True)
 
 
@@ -107,10 +107,10 @@ def review(request: HttpRequest, pk: UUID) -> HttpResponse:
     recording = visible(request, pk, Right.ANNOTATE)
     if notes.review([recording], request.user):
         return done(request, recording, "Marked as reviewed.", focus="turn-reviewed")
+    said = "It was reviewed already."
     known = Review.objects.filter(recording=recording).first()
-    if known is None or known.reviewed_at is None:  # taken back again since
-        return done(request, recording, "It was reviewed already.", focus="turn-reviewed")
-    said = f"{_by(known.reviewed_by, known.reviewed_at)} reviewed it already."
+    if known and known.reviewed_at:  # and not taken back again since
+        said = f"{_by(known.reviewed_by, known.reviewed_at)} reviewed it already."
     return done(request, recording, said, focus="turn-reviewed", is_news=True)
 
 
