@@ -1,19 +1,26 @@
 """The operators' view of what was recorded: where each file is, and the button to fetch it again.
 
-Operators keep the desk running and may not listen, so nothing here shows what was said.
+Operators keep the desk running and may not listen, so nothing here shows what was said, and
+comments, which can quote it, are not here at all. Tags are the operators' to keep tidy.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from access.admin import Operated
 from access.audit import record
 from calls.admin import LineEvidence
 from calls.ring import ring
-from recordings import fetch
-from recordings.models import Caption, Recording, Transcript
+from recordings import fetch, notes
+from recordings.models import Caption, Recording, Tag, Transcript
 
 MOST_FETCHED = 1_000  # at once, so that a slip of the mouse does not queue the whole library
+MOST_COUNTED = 10_000  # recordings of a tag; beyond, the list says so and counts no further
 
 
 @admin.register(Recording)
@@ -87,3 +94,73 @@ class CaptionAdmin(LineEvidence):
     search_help_text = "The whole id of an event or call leg."
     ordering = ["-id"]
     exclude = ["text"]
+
+
+class TagForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A tag's name in its one spelling, and its colour."""
+
+    colour = forms.ChoiceField(choices=[(colour, colour.title()) for colour in Tag.COLOURS])
+
+    class Meta:
+        model = Tag
+        fields = ["name", "colour"]
+
+    def clean_name(self) -> str:
+        """Return it as it is kept; a name that is taken is for merging."""
+        try:
+            name = notes.tag_name(self.cleaned_data["name"])
+        except notes.Invalid as exc:
+            raise forms.ValidationError(str(exc)) from exc
+        if Tag.objects.filter(name=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(
+                f"There is a tag {name} already: merge the two in the list."
+            )
+        return name
+
+
+@admin.register(Tag)
+class TagAdmin(Operated):
+    form = TagForm
+    list_display = ["name", "colour", "recordings"]
+    list_filter = ["colour"]
+    search_fields = ["name"]
+    list_per_page = 50
+    show_full_result_count = False
+    actions = ["merge"]
+
+    @admin.display(description="recordings")
+    def recordings(self, tag: Tag) -> str:
+        count = tag.taggings.order_by()[: MOST_COUNTED + 1].count()
+        return f"{MOST_COUNTED:,}+" if count > MOST_COUNTED else f"{count:,}"
+
+    @admin.action(description="Merge into the most used of them")
+    def merge(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
+        """Make one tag of several."""
+        if len(queryset) < 2:
+            self.message_user(request, "Select at least two tags to merge.", messages.ERROR)
+            return
+        into, gone = notes.merge(queryset, request.user)
+        self.message_user(request, f"{', '.join(gone)}: merged into {into}.", messages.SUCCESS)
+
+    def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
+        """Note a new name first, then keep it."""
+        if "name" in form.changed_data:
+            old = form.initial.get("name", "")
+            subject = f"tag {obj.pk}" if change else "tags"
+            verb = "rename tag" if change else "add tag"
+            record(request.user, verb, subject, old=old, new=obj.name)
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Tag) -> None:
+        record(request.user, "delete tag", f"tag {obj.pk}", tag=obj.name)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
+        for tag in queryset:
+            record(request.user, "delete tag", f"tag {tag.pk}", tag=tag.name)
+        super().delete_queryset(request, queryset)
+
+    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Any:
+        """Say how many recordings lose a tag; Django would list every one of them."""
+        named = [f"{tag} (recordings: {self.recordings(tag)})" for tag in objs]
+        return named, {"tags": len(named)}, set(), []

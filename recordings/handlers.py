@@ -24,7 +24,7 @@ from calls.telnyx.payloads import (
 )
 from calls.telnyx.values import text
 from recordings.links import SAME_START
-from recordings.models import Caption, Recording, State, Transcript, numbers, place_of
+from recordings.models import Caption, Recording, State, Tagging, Transcript, numbers, place_of
 
 CHANNELS = {"single": 1, "dual": 2}
 
@@ -64,6 +64,8 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
         if known.state == State.DELETED and "recording_id" in changes:
             changes |= {"provider_erased_at": None, "due_at": now}  # now Telnyx's copy has a name
         Recording.objects.filter(pk=known.pk).change(**changes)
+        if place := changes.get("place"):
+            Tagging.objects.filter(recording=known).update(place=place)
         known.recording_id = known.recording_id or saved.recording_id or ""
     known.attach_transcripts()
     projection.touch(call)

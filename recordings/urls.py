@@ -1,6 +1,6 @@
 from django.urls import path
 
-from recordings.views import files, library, review, transcript
+from recordings.views import comments, files, library, notes, review, transcript
 
 app_name = "recordings"
 urlpatterns = [
@@ -12,4 +12,17 @@ urlpatterns = [
     path("<uuid:pk>/audio", files.sound, name="audio"),
     path("<uuid:pk>/peaks", files.waveform, name="peaks"),
     path("<uuid:pk>/transcript.<slug:kind>", transcript.transcript, name="transcript"),
+    path("<uuid:pk>/notes", notes.section, name="notes"),
+    path("<uuid:pk>/tag", notes.tag, name="tag"),
+    path("<uuid:pk>/untag", notes.untag, name="untag"),
+    path("<uuid:pk>/flag", notes.flag, name="flag"),
+    path("<uuid:pk>/unflag", notes.unflag, name="unflag"),
+    path("<uuid:pk>/review", notes.review, name="review"),
+    path("<uuid:pk>/unreview", notes.unreview, name="unreview"),
+    path("<uuid:pk>/comments", comments.write, name="comment"),
+    path("<uuid:pk>/comments/<uuid:comment_pk>/answer", comments.answer, name="answer-comment"),
+    path("<uuid:pk>/comments/<uuid:comment_pk>/edit", comments.edit, name="edit-comment"),
+    path("<uuid:pk>/comments/<uuid:comment_pk>/delete", comments.delete, name="delete-comment"),
+    path("<uuid:pk>/comments/<uuid:comment_pk>/resolve", comments.resolve, name="resolve-comment"),
+    path("<uuid:pk>/comments/<uuid:comment_pk>/reopen", comments.reopen, name="reopen-comment"),
 ]

@@ -71,6 +71,19 @@ class Comment(models.Model):
     def __str__(self) -> str:
         return f"Comment of {self.name} on {self.recording_id}"
 
+    @property
+    def is_deleted(self) -> bool:
+        """Say whether its author took the text back; the row stays, for answers on their way."""
+        return self.text == ""
+
+    @property
+    def start_s(self) -> float | None:
+        return None if self.start_ms is None else self.start_ms / 1000
+
+    @property
+    def end_s(self) -> float | None:
+        return None if self.end_ms is None else self.end_ms / 1000
+
 
 class Review(models.Model):
     """Who flagged a recording and why, and who reviewed it."""

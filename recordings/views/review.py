@@ -16,10 +16,11 @@ from access.policies import Right, may
 from calls.models import Call
 from calls.ring import ring
 from recordings import erase, filters, sounds, strip, texts, timeline
-from recordings.forms import Deletion
+from recordings.forms.deletion import Deletion
 from recordings.models import Listening, Recording
 from recordings.sounds import Heard
 from recordings.timeline import Timeline
+from recordings.views import notes
 from recordings.views.gates import SERVED, fails_closed, for_our_pages, note, visible
 
 SPEEDS = [f"{quarters / 4:g}" for quarters in range(2, 13)]  # 0.5 to 3
@@ -51,6 +52,7 @@ def _page(request: HttpRequest, recording: Recording, deletion: Deletion) -> Htt
         "deletion": deletion,
         "erased_is_shared": recording.erased_at is not None and erase.is_shared(recording),
     }
+    context |= notes.context(request, recording)
     if may(request.user, Right.LISTEN):
         transcripts, lines = texts.written(recording), texts.lines(recording)
         if transcripts or lines:

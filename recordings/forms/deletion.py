@@ -1,4 +1,4 @@
-"""What people fill in on the page of a recording."""
+"""What is asked of those who delete a recording."""
 
 from typing import Any
 

@@ -1,0 +1,148 @@
+"""axe finds nothing on any page, for any role, in light and in dark, with everything open."""
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib import resources
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.test_asgi import BASE, Web
+
+axe = pytest.importorskip("axe_playwright_python", reason="NO AXE: it is in requirements-dev.txt")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
+]
+AXE = resources.files(axe).joinpath("axe.min.js").read_text(encoding="utf-8")
+RUN = "async () => (await axe.run()).violations.map(({id, nodes}) => [id, nodes[0].html])"
+OPEN = "() => document.querySelectorAll('details:not(.sure)').forEach(it => { it.open = true; })"
+PEOPLE = ("sam", "lee", "olga")
+SET_UP = """
+import json, uuid
+import django
+django.setup()
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.utils import timezone
+from calls.models import Call
+from recordings import comments, notes
+from recordings.models import Recording, Transcript, numbers
+people, sessions = {}, {}
+for name, role in (("sam", "supervisor"), ("lee", "reviewer"), ("olga", "operator")):
+    person = User.objects.get_or_create(username=name, defaults={"is_staff": name == "olga"})[0]
+    person.groups.add(Group.objects.get_or_create(name=role)[0])
+    browser = Client()
+    browser.force_login(person)
+    people[name], sessions[name] = person, browser.session.session_key
+stored, now = Recording.objects.get(), timezone.now()
+Recording.objects.update(**numbers("+12125550100", "+18005550101"), duration_ms=90_000)
+Transcript.objects.create(
+    call=stored.call, recording=stored, recording_key="r", recording_transcription_id="t",
+    text="Hello, this is the billing department. How may I help you?", told_at=now,
+)
+for name in ("refund", "vip"):
+    notes.tag([stored], name, people["sam"])
+notes.flag([stored], "Complaint: shouted", people["sam"])
+notes.review([stored], people["lee"])
+def write(by, text, **more):
+    return comments.write(stored, text, people[by], press=uuid.uuid4(), **more)
+first = write("sam", "A promise.", place=(5000, None))
+write("lee", "It was kept.", answers=first)
+comments.resolve(write("lee", "A long wait.", place=(20000, 31500)), people["sam"])
+comments.delete(first, people["sam"])
+write("sam", "Well done.")
+def made(state, **more):
+    return Recording.objects.create(
+        call=stored.call, recording_id=state, state=state, since=now, announced_at=now,
+        started_at=now, **numbers("+12125550100", "+18005550101"), **more
+    )
+failed = made("failed", reason="The link answers 403.", attempts=8)
+deleted = made("deleted", reason="Deleted by sam.")
+coming = made("waiting_space", attempts=1)
+addresses = {
+    "board": "/",
+    "call": stored.call.get_absolute_url(),
+    "library": "/recordings/",
+    "library, narrowed down": "/recordings/?state=stored&number=0100",
+    "library, nothing found": "/recordings/?number=99999999",
+    "library, a wrong filter": "/recordings/?from=yesterday",
+    "recording": stored.get_absolute_url(),
+    "recording, open notes": stored.get_absolute_url() + "?comments=open&comments_by=newest",
+    "recording, failed": failed.get_absolute_url(),
+    "recording, deleted": deleted.get_absolute_url(),
+    "recording, coming": coming.get_absolute_url(),
+    "notes": stored.get_absolute_url() + "notes",
+    "no such page": "/recordings/nothing/",
+}
+print(json.dumps({"sessions": sessions, "addresses": addresses}))
+"""
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    web = Web(tmp_path_factory.mktemp("accessible"))
+    command = [sys.executable, "-c", SET_UP]
+    made = subprocess.run(command, env=web.environment, cwd=BASE, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    web.people = json.loads(made.stdout.splitlines()[-1])
+    web.start()
+    yield web
+    web.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def browse(web, chromium, scheme, session=None):
+    """Return a page of a browser that asks for light or dark, signed in or not."""
+    context = chromium.new_context(color_scheme=scheme, reduced_motion="reduce")
+    if session:
+        address = f"http://127.0.0.1:{web.port}"
+        context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
+    return context.new_page()
+
+
+def violations(web, page, address):
+    """Return what axe finds on a page, with everything in it open."""
+    page.goto(f"http://127.0.0.1:{web.port}{address}")
+    page.evaluate(OPEN)
+    page.evaluate(AXE)
+    return page.evaluate(RUN)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("who", PEOPLE)
+def test_axe_finds_nothing(web, chromium, who, scheme):
+    page = browse(web, chromium, scheme, web.people["sessions"][who])
+    found = {
+        name: violations(web, page, address) for name, address in web.people["addresses"].items()
+    }
+    page.context.close()
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_where_people_sign_in(web, chromium, scheme):
+    page = browse(web, chromium, scheme)
+    wrong = violations(web, page, "/login/")
+    page.context.close()
+    assert wrong == []
+
+
+def test_axe_would_find_something(web, chromium):
+    page = browse(web, chromium, "light", web.people["sessions"]["sam"])
+    violations(web, page, "/recordings/")
+    page.evaluate("document.querySelector('main').innerHTML = '<input>'")
+    assert page.evaluate(RUN) != []
+    page.context.close()
