@@ -96,8 +96,18 @@ class RecordingPlayer extends HTMLElement {
     });
   }
 
+  get time() {
+    return this.audio.currentTime;
+  }
+
+  get paused() {
+    return this.audio.paused;
+  }
+
   tell() {
     const at = this.audio.currentTime;
+    const detail = { seconds: at };
+    this.dispatchEvent(new CustomEvent("tapeline:time", { bubbles: true, detail }));
     this.querySelector("[data-clock]").textContent = `${clock(at)} / ${clock(this.duration)}`;
     this.wave.setAttribute("aria-valuenow", Math.floor(at));
     this.wave.setAttribute("aria-valuetext", `${clock(at)} of ${clock(this.duration)}`);

@@ -7,9 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from access.policies import Right, may
-from recordings import texts
-from recordings.views.gates import fails_closed, note, visible
+from recordings.views import transcript
+from recordings.views.gates import fails_closed, visible
 
 SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2", "2.5", "3")
 
@@ -22,9 +21,5 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     if request.headers.get("HX-Request") and not recording.is_wanted:
         return HttpResponse(headers={"HX-Refresh": "true"})  # the file has come, or never will
     context = {"recording": recording, "play": secrets.token_urlsafe(9), "speeds": SPEEDS}
-    if may(request.user, Right.LISTEN):
-        transcripts, lines = texts.written(recording), texts.lines(recording)
-        if transcripts or lines:
-            note(request, recording, "read transcript")
-        context |= {"transcripts": transcripts, "lines": lines}
+    context |= transcript.context(request, recording)
     return render(request, "recordings/detail.html", context)

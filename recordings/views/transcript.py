@@ -1,29 +1,82 @@
-"""What was said, as a file."""
+"""What was said: as the part of a recording's page that shows it, and as a file."""
 
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from access.policies import Right
-from recordings import texts
+from access.policies import Right, may
+from recordings import outlook, said, texts
+from recordings.models import Recording
+from recordings.said import Said
 from recordings.views.gates import SERVED, fails_closed, for_our_pages, note, visible
+
+READ = "read transcript"
+
+
+def context(request: HttpRequest, recording: Recording) -> dict[str, object]:
+    """Return what `_transcript.html` shows; to those who may read it, noted in the audit trail."""
+    if not may(request.user, Right.LISTEN):
+        return {"recording": recording}
+    what = said.of(recording)
+    if what is not None:
+        note(request, recording, READ)
+    ahead = outlook.of(recording, what)
+    return {
+        "recording": recording,
+        "said": what,
+        "turns": turns(what) if what else [],
+        "has_sides": what is not None and any(each.channel is not None for each in what.sentences),
+        "outlook": ahead,
+        "times_from": texts.sources(what) if what else [],
+        "left_out": texts.left_out(what) if what and what.is_timed else "",
+        "moves": outlook.moves(recording, what, ahead, now=timezone.now()),
+        "version": outlook.version(what, ahead),
+        "may_correct": may(request.user, Right.CORRECT) and what and what.transcript,
+        "may_retry": may(request.user, Right.CORRECT) or may(request.user, Right.OPERATE),
+    }
+
+
+def turns(what: Said) -> list[dict[str, object]]:
+    """Return the rows of the transcript."""
+    return [
+        {"number": number, "sentence": sentence, "speaker": what.speaker(sentence)}
+        for number, sentence in enumerate(what.sentences)
+    ]
+
+
+@require_safe
+@for_our_pages
+@fails_closed
+def part(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Show what was said, anew; 204 if it is still what `?v=` shows."""
+    recording = visible(request, pk)
+    if not request.headers.get("HX-Request"):
+        return redirect(f"{recording.get_absolute_url()}#transcript")
+    shown = context(request, recording)
+    if request.GET.get("v") and request.GET["v"] == shown.get("version") and shown["moves"]:
+        return HttpResponse(status=204)
+    return render(request, "recordings/_transcript.html", shown)
 
 
 @require_safe
 @for_our_pages
 @fails_closed
 def transcript(request: HttpRequest, pk: UUID, kind: str) -> HttpResponse:
-    """Return what was said as txt, vtt or json; 404 with the reason where there is nothing."""
+    """Return what was said as a file; 404 with the reason where there is nothing."""
     recording = visible(request, pk, Right.LISTEN)
     if kind not in texts.TYPES:
         raise Http404(f"A transcript comes as {', '.join(texts.TYPES)}, not as {kind[:20]}.")
     try:
-        text = texts.export(recording, kind)
+        file = texts.export(recording, kind)
     except texts.Nothing as exc:
         return HttpResponse(str(exc), status=404, content_type=texts.TYPES["txt"])
-    note(request, recording, "read transcript")
+    note(request, recording, READ)
     name = texts.file_name(recording, kind)
     headers = SERVED | {"Content-Disposition": content_disposition_header(False, name) or "inline"}
-    return HttpResponse(text, content_type=texts.TYPES[kind], headers=headers)
+    if file.left_out:
+        headers["Left-Out"] = file.left_out
+    return HttpResponse(file.text, content_type=texts.TYPES[kind], headers=headers)
