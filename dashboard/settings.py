@@ -147,7 +147,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING
-        else "dashboard.statics.Statics"
+        else "dashboard.statics.HashedFiles"
     },
 }
 

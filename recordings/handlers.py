@@ -169,9 +169,9 @@ def keep_text(row: WebhookEvent, event: Event, call: Call) -> None:
             "told_at": row.received_at,
         },
     )
-    if is_new or _replace(transcript, told, row.received_at):
-        if timing.ask(Transcript.objects.filter(pk=transcript.pk)):
-            transaction.on_commit(partial(ring, "texts"))
+    is_other = is_new or _replace(transcript, told, row.received_at)
+    if is_other and timing.ask(Transcript.objects.filter(pk=transcript.pk)):
+        transaction.on_commit(partial(ring, "texts"))
     if recording is not None:
         Recording.objects.filter(pk=recording.pk).change()
         recording.tell_transcripts()

@@ -85,7 +85,7 @@ class RecordingTranscript extends HTMLElement {
     this.list = this.querySelector(".turns");
     this.input = this.querySelector("#said-find");
     this.count = this.querySelector("#said-count");
-    this.now = this.querySelector("[data-now]");
+    this.now = this.querySelector("[data-back]");
     this.followButton = this.querySelector("[data-follow]");
     this.word = marks("tapeline-word");
     this.found = marks("tapeline-found");
@@ -93,6 +93,7 @@ class RecordingTranscript extends HTMLElement {
     this.matches = [];
     this.at = -1;
     this.current = null;
+    this.edited = ""; // id of the row whose form is, or was, open
     this.isAway = false; // the reader scrolled
     this.isFollowing = stored(FOLLOW) !== "off";
     this.querySelector(".said-tools").hidden = false;
@@ -174,9 +175,13 @@ class RecordingTranscript extends HTMLElement {
 
   renew() {
     this.read();
-    if (this.input.value) this.find(this.input.value, { isQuiet: true });
+    if (this.input.value) this.find(this.input.value, { isQuiet: true, at: this.at });
     if (this.player) this.mark(this.player.time);
-    this.list.querySelector(".correction textarea")?.focus();
+    const form = this.list.querySelector(".correction textarea");
+    const row = document.getElementById(this.edited);
+    if (form) form.focus();
+    else row?.querySelector("a.correct")?.focus({ preventScroll: true });
+    if (!form) this.edited = "";
   }
 
   // The word being said
@@ -212,12 +217,13 @@ class RecordingTranscript extends HTMLElement {
   }
 
   // Scrolls the list and nothing else, so that the page stays where the reader has it.
-  show(row) {
+  show(row, isFirst = true) {
     const top = row.getBoundingClientRect().top - this.list.getBoundingClientRect().top;
     const to = this.list.scrollTop + top - (this.list.clientHeight - row.offsetHeight) / 3;
     const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const isFar = Math.abs(to - this.list.scrollTop) > 2 * this.list.clientHeight;
     this.list.scrollTo({ top: to, behavior: isCalm || isFar ? "instant" : "smooth" });
+    if (isFar && isFirst) requestAnimationFrame(() => this.show(row, false)); // rows got their heights
   }
 
   leave() {
@@ -248,6 +254,7 @@ class RecordingTranscript extends HTMLElement {
     const link = event.target.closest("a.correct");
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
+      this.edited = link.closest(".turn").id;
       htmx.ajax("GET", link.href, { target: link.closest(".turn"), swap: "outerHTML" });
       return;
     }
@@ -277,12 +284,14 @@ class RecordingTranscript extends HTMLElement {
 
   // Finding
 
-  find(text, { isQuiet = false } = {}) {
+  find(text, { isQuiet = false, at = -1 } = {}) {
+    this.match?.row.classList.remove("is-found");
     const wanted = text.trim().toLowerCase().replace(/\s+/g, " ");
     this.matches = wanted ? this.search([wanted]) : [];
     if (wanted && !this.matches.length) this.matches = this.search(termsOf(text));
     this.found.show(this.matches.slice(0, MOST_MARKS).map(({ node, from, to }) => rangeOf(node, from, to)));
-    this.at = -1;
+    this.here.show([]);
+    this.at = Math.min(at, this.matches.length - 1);
     for (const button of this.querySelectorAll("[data-find-step]")) button.disabled = !this.matches.length;
     if (this.matches.length && !isQuiet) this.step(1);
     else this.tell(wanted);
@@ -344,10 +353,8 @@ class RecordingTranscript extends HTMLElement {
       this.step(event.shiftKey ? -1 : 1);
     } else if (event.key === "Escape") {
       event.preventDefault();
-      this.match?.row.classList.remove("is-found");
       this.input.value = "";
       this.find("");
-      this.here.show([]);
       this.list.focus({ preventScroll: true });
     }
   }

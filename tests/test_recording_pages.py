@@ -1,6 +1,5 @@
 """The library and the page of a recording: who sees what, what is found, served and noted."""
 
-import json
 import uuid
 from datetime import UTC, datetime, timedelta
 

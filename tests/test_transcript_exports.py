@@ -35,8 +35,12 @@ def aligned():
             "Hello, <b>who</b> is there?",
             1200,
             2950,
-            words=[["Hello,", 1200, 1600], ["<b>who</b>", None, None], ["is", 2000, 2200]]
-            + [["there?", 2300, 2950]],
+            words=[
+                ["Hello,", 1200, 1600],
+                ["<b>who</b>", None, None],
+                ["is", 2000, 2200],
+                ["there?", 2300, 2950],
+            ],
             channel=1,
         ),
         row("It's me & nobody --> else.", 3_400, 5_000, confidence=0.4),

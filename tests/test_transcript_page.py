@@ -1,4 +1,4 @@
-"""The transcript on the page of a recording: every state in words, and nothing but text as text."""
+"""The transcript on the page of a recording: every state in words, and text as text alone."""
 
 import re
 from datetime import timedelta
@@ -151,7 +151,7 @@ def test_rows_have_times_names_and_words(lee_in):
     assert 'data-words="0+400 -"' in first
     assert "1:05 Agent Hm." in words(second)
     assert second.startswith(" is-doubtful")
-    assert "Uncertain: 50%" in second
+    assert "Its place is uncertain: confidence 50%" in second
     assert "not found in the sound" in third
     assert "data-at" not in third
     assert "1 of 3 sentences was not found in the sound" in words(html)

@@ -166,7 +166,7 @@ def _row(
         return redirect(f"{recording.get_absolute_url()}#transcript")
     turn = {"number": number, "sentence": sentence, "speaker": what.speaker(sentence)}
     shown = {"recording": recording, "said": what, "turn": turn, "may_correct": True}
-    return render(request, "recordings/_turn.html", shown)
+    return render(request, "recordings/_corrected.html", shown)
 
 
 def _form(
