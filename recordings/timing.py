@@ -2,23 +2,21 @@
 
     text + stored file -> due -> claim -> align, apart -> timed | untimed, with the reason
     captions + stored file -> due, a little later -> a text, unless Telnyx sent one meanwhile
+    a text that never came -> due -> asked for at Telnyx
 
-A claim is a lease with a heartbeat, fenced by the attempts: who loses it leaves no trace. A crash
-costs an alignment and nothing else.
+A crash costs an alignment and nothing else. How rows are claimed is in claims.py.
 """
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from django.db import DatabaseError, OperationalError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db import OperationalError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from recordings import asking, fitting, said, storage
+from calls.telnyx.errors import TelnyxError
+from recordings import asking, claims, fitting, missed, said, storage
 from recordings.alignment.child import NotAligned, align_apart
 from recordings.alignment.recogniser import model_for
 from recordings.models import Recording, Revision, State, Transcript
@@ -26,21 +24,12 @@ from recordings.sentences import ALIGNED, Sentence, aligned, joined, rows
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=120)
-BEAT_S = 30.0
-BACKOFF_S = (30, 300, 1800)
-MOST_FAILURES = len(BACKOFF_S) + 1  # also counts attempts that their process did not survive
-PATIENCE = timedelta(seconds=20)  # for Telnyx's text, or for a last caption, before captions count
 LEAST_TIMEOUT_S = 300.0  # and as long as the sound lasts: it takes a tenth of that
 
 Timing, Source = Transcript.Timing, Transcript.Source
 NOT_FOUND = "None of its words were found in the sound."
 NO_MODEL = "There is no model for the language {}, so nobody looked for its words in the sound."
 DIED = "The process ended each time this text was aligned."
-
-
-class Lost(Exception):
-    """Somebody else works on it by now, or the text changed."""
 
 
 # What makes a text due
@@ -77,7 +66,11 @@ def expect_captions(recording: Recording) -> None:
     )
     now = timezone.now()
     Transcript.objects.filter(pk=transcript.pk, revision=0).update(
-        timing=Timing.DUE, timing_since=now, timing_reason="", due_at=now + PATIENCE, failures=0
+        timing=Timing.DUE,
+        timing_since=now,
+        timing_reason="",
+        due_at=now + claims.PATIENCE,
+        failures=0,
     )
 
 
@@ -87,76 +80,50 @@ def expect_captions(recording: Recording) -> None:
 def time_due(*, overdue: timedelta = timedelta()) -> int:
     """Align until nothing is due (or none is overdue by so much); return how many."""
     done = 0
-    while (transcript := _claim(timezone.now() - overdue)) is not None:
+    while (transcript := claims.claim(timezone.now() - overdue)) is not None:
         _time(transcript)
         done += 1
     return done
 
 
-def _claim(due_before: datetime) -> Transcript | None:
-    """Take the text that is due longest. The attempt is counted before anything can fail."""
-    due = Transcript.objects.filter(timing__in=Transcript.WANTED, due_at__lte=due_before)
-    keys = due.order_by("due_at", "id").values_list("pk", "attempts", "due_at")
-    for pk, attempts, due_at in keys[:20]:
-        now = timezone.now()
-        taken = Transcript.objects.filter(
-            pk=pk, timing__in=Transcript.WANTED, attempts=attempts, due_at=due_at
-        ).update(
-            timing=Timing.WORKING,
-            timing_since=now,
-            attempts=F("attempts") + 1,
-            failures=F("failures") + 1,
-            due_at=now + LEASE,
-        )
-        if taken:
-            claimed = Transcript.objects.select_related("recording__call").get(pk=pk)
-            claimed.attempts = attempts + 1  # ours, whoever came after us
-            return claimed
-    return None
-
-
-def _held(transcript: Transcript) -> QuerySet[Transcript]:
-    """Return the row as long as it is ours, and says what it said when we took it."""
-    return Transcript.objects.filter(
-        pk=transcript.pk,
-        timing=Timing.WORKING,
-        attempts=transcript.attempts,
-        revision=transcript.revision,
-    )
-
-
 def _time(transcript: Transcript) -> None:
     """Align one text and write down what came of it."""
     try:
-        if transcript.failures > MOST_FAILURES:  # nobody lived to write down why
-            _leave(transcript, Timing.UNTIMED, DIED)
+        if transcript.failures > claims.MOST_FAILURES:  # nobody lived to write down why
+            claims.leave(transcript, Timing.UNTIMED, DIED)
         elif _is_ready(transcript):
             _align(transcript)
-    except Lost:
+    except claims.Lost:
         logger.warning("transcript %s: somebody else works on it by now", transcript.pk)
     except OperationalError as exc:  # the database is busy or gone: the lease ends by itself
         logger.warning("transcript %s waits for the database: %s", transcript.pk, exc)
-    except (NotAligned, FileNotFoundError, ValueError) as exc:
-        _try_later(transcript, str(exc))
+    except (NotAligned, TelnyxError, FileNotFoundError, ValueError) as exc:
+        claims.try_later(transcript, str(exc))
     except Exception as exc:  # a row must outlive whatever its file does to us
         logger.exception("transcript %s: %s", transcript.pk, exc)
-        _try_later(transcript, f"{type(exc).__name__}: {exc}"[:500])
+        claims.try_later(transcript, f"{type(exc).__name__}: {exc}"[:500])
 
 
 def _is_ready(transcript: Transcript) -> bool:
     """Say whether there is something to align now; else put it where it belongs."""
     recording = transcript.recording
+    if (
+        recording
+        and transcript.status == Transcript.MISSED
+        and not missed.is_told(transcript, recording)
+    ):
+        return False
     if recording is None or not recording.is_stored:
-        _leave(transcript, Timing.NONE, "")  # it is asked for again when the file is there
+        claims.leave(transcript, Timing.NONE, "")  # it is asked for again when the file is there
         return False
     if transcript.source != Source.CAPTIONS or transcript.revision:
-        return bool(transcript.text) or _leave(transcript, Timing.NONE, "")
+        return bool(transcript.text) or claims.leave(transcript, Timing.NONE, "")
     telnyx = recording.transcripts.filter(source=Source.TELNYX).exclude(text="")
     if telnyx.filter(timing__in=Transcript.WANTED).exists():
-        _postpone(transcript)
+        claims.postpone(transcript)
         return False
     if telnyx.filter(timing=Timing.TIMED).exists():
-        return _leave(transcript, Timing.NONE, "")  # that one is better
+        return claims.leave(transcript, Timing.NONE, "")  # that one is better
     return _gather(transcript, recording)
 
 
@@ -165,9 +132,9 @@ def _gather(transcript: Transcript, recording: Recording) -> bool:
     told = said.lines(recording)
     transcript.text, transcript.segments = joined(told), rows(told)
     with transaction.atomic():
-        _keep(transcript, text=transcript.text, segments=transcript.segments)
+        claims.keep(transcript, text=transcript.text, segments=transcript.segments)
         recording.tell_transcripts()
-    return bool(told) or _leave(transcript, Timing.NONE, "")
+    return bool(told) or claims.leave(transcript, Timing.NONE, "")
 
 
 def _align(transcript: Transcript) -> None:
@@ -176,16 +143,16 @@ def _align(transcript: Transcript) -> None:
     told = transcript.language or _language(transcript, recording)
     language = told or asking.SITE_LANGUAGE
     if model_for(language) is None:
-        _keep(transcript, language=told)
-        _leave(transcript, Timing.UNTIMED, NO_MODEL.format(language))
+        claims.keep(transcript, language=told)
+        claims.leave(transcript, Timing.UNTIMED, NO_MODEL.format(language))
         return
     timeout_s = LEAST_TIMEOUT_S + (recording.duration_s or 0)
-    with _heartbeat(transcript), storage.local_copy(recording.path) as path:
+    with claims.heartbeat(transcript), storage.local_copy(recording.path) as path:
         found = aligned(align_apart(path, transcript.text, language, timeout_s))
     sentences = _fitted(transcript, found)
     is_timed = any(sentence.origin == ALIGNED for sentence in sentences)
     with transaction.atomic():
-        _keep(
+        claims.keep(
             transcript,
             segments=rows(sentences),
             language=told,
@@ -227,81 +194,3 @@ def _without_times(sentence: Sentence) -> Sentence:
     return replace(
         sentence, words=(), start_ms=None, end_ms=None, confidence=None, channel=None, origin=None
     )
-
-
-@contextmanager
-def _heartbeat(transcript: Transcript) -> Iterator[None]:
-    """Extend the lease now and then, until it is lost or no longer needed."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(BEAT_S):
-            try:
-                if not _held(transcript).update(due_at=timezone.now() + LEASE):
-                    return
-            except DatabaseError as exc:
-                logger.warning("transcript %s: no heartbeat: %s", transcript.pk, exc)
-            finally:
-                connection.close()
-
-    thread = threading.Thread(target=beat, name="alignment", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-# What becomes of it
-
-
-def _keep(transcript: Transcript, **columns: object) -> None:
-    """Write columns of a row that is still ours. Raises Lost."""
-    if not _held(transcript).update(**columns):
-        raise Lost
-
-
-def _leave(transcript: Transcript, timing: str, reason: str) -> bool:
-    """Leave it without times; returns False, so that a caller can say so. Raises Lost."""
-    _keep(
-        transcript,
-        timing=timing,
-        timing_since=timezone.now(),
-        timing_reason=reason,
-        due_at=None,
-        failures=0,
-    )
-    if transcript.recording_id:
-        Recording.objects.filter(pk=transcript.recording_id).change()
-    return False
-
-
-def _postpone(transcript: Transcript) -> None:
-    """Look again a little later, when the better text is done."""
-    _keep(
-        transcript,
-        timing=Timing.DUE,
-        due_at=timezone.now() + PATIENCE,
-        failures=F("failures") - 1,
-    )
-
-
-def _try_later(transcript: Transcript, reason: str) -> None:
-    """Plan the next attempt; after some, give up."""
-    logger.warning("transcript %s was not aligned: %s", transcript.pk, reason)
-    try:
-        if transcript.failures >= MOST_FAILURES:
-            _leave(transcript, Timing.UNTIMED, reason)
-            return
-        now = timezone.now()
-        wait_s = BACKOFF_S[min(transcript.failures, len(BACKOFF_S)) - 1]
-        _keep(
-            transcript,
-            timing=Timing.DUE,
-            timing_since=now,
-            timing_reason=reason,
-            due_at=now + timedelta(seconds=wait_s),
-        )
-    except Lost:
-        logger.warning("transcript %s: somebody else works on it by now", transcript.pk)

@@ -10,6 +10,7 @@ urlpatterns = [
     path("<uuid:pk>/peaks", files.waveform, name="peaks"),
     path("<uuid:pk>/transcript.<slug:kind>", transcript.transcript, name="transcript"),
     path("<uuid:pk>/transcript/", transcript.part, name="said"),
+    path("<uuid:pk>/transcript/ask", corrections.inquire, name="inquire"),
     path("<uuid:pk>/transcript/swap", corrections.swap, name="swap"),
     path("<uuid:pk>/transcript/<int:text>/retry", corrections.retry, name="retry"),
     path("<uuid:pk>/transcript/<int:text>/history/", corrections.history, name="history"),

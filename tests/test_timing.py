@@ -1,20 +1,27 @@
 """The queue of alignments: what becomes due, who does it, what faults and late texts do to it."""
 
 import itertools
+import os
+import subprocess
+import sys
 import threading
 import uuid
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from calls.line import telnyx
 from calls.models import Command
-from recordings import fetch, said, timing
+from recordings import claims, fetch, missed, said, storage, timing
 from recordings.alignment.child import NotAligned, align_apart
 from recordings.audio import Audio
 from recordings.models import Caption, Recording, Transcript
 from tests.conftest import leg
+from tests.desk import until
 from tests.said import (
     STARTED,
     TEXT,
@@ -28,6 +35,7 @@ from tests.said import (
     say,
     started,
 )
+from tests.store import Store, wav
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -225,7 +233,7 @@ def test_a_fault_is_tried_again_later_and_then_given_up(monkeypatch, fault):
         make_due()
 
     transcript = Transcript.objects.get()
-    assert len(tries) == timing.MOST_FAILURES
+    assert len(tries) == claims.MOST_FAILURES
     assert transcript.timing == "untimed"
     assert str(fault) in transcript.timing_reason
 
@@ -265,7 +273,7 @@ def test_a_killed_worker_costs_time_and_nothing_else(monkeypatch, alignments):
 def test_a_text_that_kills_every_worker_is_given_up(monkeypatch):
     monkeypatch.setattr(timing, "align_apart", die)
     ask(say(make(with_file=True)))
-    for _ in range(timing.MOST_FAILURES):
+    for _ in range(claims.MOST_FAILURES):
         with pytest.raises(Killed):
             timing.time_due()
         make_due()
@@ -290,7 +298,7 @@ def test_a_worker_that_lost_its_lease_leaves_no_trace(monkeypatch):
 
 
 def test_the_lease_of_a_long_alignment_is_extended(monkeypatch):
-    monkeypatch.setattr(timing, "BEAT_S", 0.01)
+    monkeypatch.setattr(claims, "BEAT_S", 0.01)
     ask(say(make(with_file=True)))
     extended = threading.Event()
 
@@ -502,3 +510,134 @@ def test_captions_told_after_another_recording_stay_there():
     timing.time_due()
     assert said.best(first) is None
     assert said.best(second).text == "only in the second"
+
+
+# A text that never came
+
+
+@pytest.fixture
+def lost(settings):
+    """A recording whose text never came, and what plays Telnyx."""
+    store = Store()
+    settings.TELNYX_BASE_URL = f"{store.url}/v2"
+    telnyx.cache_clear()
+    yield make(with_file=True), store
+    store.close()
+
+
+def text_row(recording, text, key="text-1"):
+    return {
+        "id": key,
+        "recording_id": recording.recording_id,
+        "status": "completed" if text else "in-progress",
+        "transcription_text": text,
+    }
+
+
+def answer(store, *rows, status=200):
+    store.rest("/recording_transcriptions", {"data": list(rows), "meta": {}}, status=status)
+
+
+def test_a_text_that_never_came_is_asked_for_and_timed(lost, alignments):
+    recording, store = lost
+    answer(store, text_row(recording, "", "text-0"), text_row(recording, TEXT))
+    assert missed.inquire(recording)
+
+    timing.time_due()
+
+    transcript = Transcript.objects.get()
+    assert (transcript.text, transcript.timing) == (TEXT, "timed")
+    assert transcript.recording_transcription_id == "text-1"
+    assert not missed.inquire(recording)
+
+
+def test_a_text_that_telnyx_does_not_have_says_so(lost):
+    recording, store = lost
+    answer(store)
+    missed.inquire(recording)
+    timing.time_due()
+    transcript = Transcript.objects.get()
+    assert transcript.timing == "untimed"
+    assert transcript.timing_reason.startswith("Telnyx has none, asked ")
+    assert missed.inquire(recording)  # it may be asked again
+    assert Transcript.objects.count() == 1
+
+
+def test_telnyx_out_of_order_is_asked_again_later(lost):
+    recording, store = lost
+    answer(store, status=500)
+    missed.inquire(recording)
+    timing.time_due()
+    assert Transcript.objects.get().timing == "due"
+    assert Transcript.objects.get().timing_reason
+
+
+def test_a_text_that_came_meanwhile_is_not_kept_twice(lost, alignments):
+    recording, store = lost
+    answer(store, text_row(recording, TEXT))
+    missed.inquire(recording)
+    say(recording, "", recording_transcription_id="text-1", status="in-progress")
+
+    timing.time_due()
+
+    transcript = Transcript.objects.get()
+    assert (transcript.text, transcript.timing, transcript.status) == (TEXT, "timed", "completed")
+
+
+# For real
+
+
+WORK = """
+import django
+django.setup()
+from recordings import timing
+timing.time_due()
+"""
+
+
+def test_a_worker_killed_for_real_takes_its_aligner_along(tmp_path):
+    """The row is taken up by the next one; nothing of the dead one goes on burning a processor."""
+    if connection.vendor != "sqlite":
+        pytest.skip("the process below reads the file of this test's database")
+    recording = make(with_file=True)
+    storage.local_path(recording.path).write_bytes(wav(300))
+    ask(say(recording, "one two three four five six seven eight nine ten " * 50))
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+        "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
+        "MEDIA_STORAGE": str(settings.MEDIA_ROOT),
+    }
+    worker = subprocess.Popen([sys.executable, "-c", WORK], env=environment)
+    try:
+        child = until(lambda: children(worker.pid), within_s=60, what="the aligner")[0]
+        worker.kill()
+        worker.wait()
+        until(lambda: is_dead(child), within_s=30, what="its end")
+    finally:
+        worker.kill()
+    assert Transcript.objects.get().timing == "working"
+    make_due()
+    timing.time_due()
+    assert Transcript.objects.get().timing == "timed"
+
+
+def is_dead(pid):
+    """Say whether a process runs no more, though nobody may have asked how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def children(pid):
+    """Return the aligners that a process runs, once they have begun."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            words = (entry / "cmdline").read_bytes()
+        except (OSError, IndexError):
+            continue
+        if parent == str(pid) and b"alignment" in words:
+            found.append(int(entry.name))
+    return found

@@ -122,6 +122,7 @@ def test_a_text_without_times_says_why_and_can_be_looked_at_again(lee_in, lee):
 def test_who_operates_may_look_again_but_not_read(olga_in):
     recording = make()
     transcript = say(recording, "secret", timing="untimed")
+    assert "Look again" in words(page(olga_in, recording))
     answer = olga_in.post(url("retry", recording, transcript.pk), headers=HTMX)
     assert Transcript.objects.get().timing == "due"
     assert "secret" not in answer.content.decode()
@@ -131,6 +132,29 @@ def test_a_file_still_to_come_is_said_to_be_waited_for(lee_in):
     recording = make(state="fetching")
     say(recording)
     assert "once the file is here" in words(page(lee_in, recording))
+
+
+def test_a_text_that_never_came_can_be_asked_for(lee_in, lee, sam):
+    recording = make()
+    started(recording, sam, transcription=True)
+    assert "Ask Telnyx for the text" in words(page(lee_in, recording))
+
+    answer = lee_in.post(url("inquire", recording), headers=HTMX)
+
+    assert "Telnyx is asked for the text since" in words(answer.content.decode())
+    assert AuditRow.objects.get(verb="ask for transcript").who == lee
+    Transcript.objects.update(timing="untimed", timing_reason="Telnyx has none, asked 09:00.")
+    text = words(page(lee_in, recording))
+    assert "There is no text of Telnyx. Telnyx has none, asked 09:00." in text
+    assert "Ask Telnyx for the text" in text
+
+
+def test_a_text_that_is_here_is_not_asked_for(lee_in):
+    recording = make()
+    say(recording)
+    assert "Ask Telnyx" not in words(page(lee_in, recording))
+    lee_in.post(url("inquire", recording))
+    assert Transcript.objects.count() == 1
 
 
 # Rows

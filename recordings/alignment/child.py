@@ -26,7 +26,7 @@ class NotAligned(Exception):
 
 def align_apart(path: Path, text: str, language: str, timeout_s: float) -> list[Segment]:
     """Align as `align` does, in another process. Raises NotAligned."""
-    command = [sys.executable, "-m", __name__, str(path), language]
+    command = [sys.executable, "-m", __name__, str(path), language, str(os.getpid())]
     try:
         done = subprocess.run(  # noqa: S603  (our own module)
             command, input=text.encode(), capture_output=True, timeout=timeout_s, check=False
@@ -43,10 +43,12 @@ def align_apart(path: Path, text: str, language: str, timeout_s: float) -> list[
     ]
 
 
-def main(path: str, language: str) -> None:
-    """Align the text on the standard input; print the segments."""
+def main(path: str, language: str, parent: str) -> None:
+    """Align the text on the standard input; print the segments. Ends with its parent."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != int(parent):
+        return  # it died before it could be tied to us
     os.nice(PATIENT)
     text = sys.stdin.buffer.read().decode()
     try:

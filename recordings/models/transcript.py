@@ -26,6 +26,7 @@ class Transcript(models.Model):
         CAPTIONS = "captions", "Live captions"
 
     WANTED = (Timing.DUE, Timing.WORKING)
+    MISSED = "missed"  # our status of a text that never came, so that Telnyx is asked for it
 
     call = models.ForeignKey(Call, models.PROTECT, related_name="transcripts")
     recording = models.ForeignKey(

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from access import audit
 from access.policies import Right, may
 from calls.ring import ring
-from recordings import revisions, said, timing
+from recordings import missed, revisions, said, timing
 from recordings.models import Recording, Revision, Transcript
 from recordings.sentences import read
 from recordings.views.gates import fails_closed, for_our_pages, note, visible
-from recordings.views.transcript import READ, context
+from recordings.views.transcript import READ, context, may_retry
 
 PAGE = 10  # revisions; each holds the whole transcript
 
@@ -127,9 +127,7 @@ def swap(request: HttpRequest, pk: UUID) -> HttpResponse:
 @fails_closed
 def retry(request: HttpRequest, pk: UUID, text: int) -> HttpResponse:
     """Look again for the times of a text."""
-    recording = visible(request, pk)
-    if not may(request.user, Right.OPERATE):
-        visible(request, pk, Right.CORRECT)
+    recording = _retried(request, pk)
     transcript = _transcript(recording, text)
     untimed = Transcript.objects.filter(pk=transcript.pk, timing=Transcript.Timing.UNTIMED)
     with transaction.atomic():
@@ -137,6 +135,25 @@ def retry(request: HttpRequest, pk: UUID, text: int) -> HttpResponse:
             audit.record(request.user, "time transcript", recording.subject)
             transaction.on_commit(partial(ring, "texts"))
     return _shown(request, recording)
+
+
+@require_POST
+@for_our_pages
+@fails_closed
+def inquire(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask Telnyx for a text that never came."""
+    recording = _retried(request, pk)
+    with transaction.atomic():
+        if missed.inquire(recording):
+            audit.record(request.user, "ask for transcript", recording.subject)
+            transaction.on_commit(partial(ring, "texts"))
+    return _shown(request, recording)
+
+
+def _retried(request: HttpRequest, pk: UUID) -> Recording:
+    """Return a recording of which the person may have something done again; else 404 or 403."""
+    recording = visible(request, pk)
+    return recording if may_retry(request) else visible(request, pk, Right.CORRECT)
 
 
 def _transcript(recording: Recording, pk: int) -> Transcript:

@@ -18,26 +18,33 @@ READ = "read transcript"
 
 
 def context(request: HttpRequest, recording: Recording) -> dict[str, object]:
-    """Return what `_transcript.html` shows; to those who may read it, noted in the audit trail."""
-    if not may(request.user, Right.LISTEN):
-        return {"recording": recording}
+    """Return what `_transcript.html` shows; the words to those who may read them, and noted."""
     what = said.of(recording)
-    if what is not None:
-        note(request, recording, READ)
     ahead = outlook.of(recording, what)
-    return {
+    shown: dict[str, object] = {
         "recording": recording,
-        "said": what,
-        "turns": turns(what) if what else [],
-        "has_sides": what is not None and any(each.channel is not None for each in what.sentences),
         "outlook": ahead,
-        "times_from": texts.sources(what) if what else [],
-        "left_out": texts.left_out(what) if what and what.is_timed else "",
         "moves": outlook.moves(recording, what, ahead, now=timezone.now()),
         "version": outlook.version(what, ahead),
-        "may_correct": may(request.user, Right.CORRECT) and what and what.transcript,
-        "may_retry": may(request.user, Right.CORRECT) or may(request.user, Right.OPERATE),
+        "retried": what.transcript if what and may_retry(request) else None,
+        "may_inquire": may_retry(request) and recording.recording_id and ahead.is_lacking,
     }
+    if what is None or not may(request.user, Right.LISTEN):
+        return shown
+    note(request, recording, READ)
+    return shown | {
+        "said": what,
+        "turns": turns(what),
+        "has_sides": any(sentence.channel is not None for sentence in what.sentences),
+        "times_from": texts.sources(what),
+        "left_out": texts.left_out(what) if what.is_timed else "",
+        "may_correct": may(request.user, Right.CORRECT) and what.transcript,
+    }
+
+
+def may_retry(request: HttpRequest) -> bool:
+    """Say whether a person may have a text looked at again, or looked for."""
+    return may(request.user, Right.CORRECT) or may(request.user, Right.OPERATE)
 
 
 def turns(what: Said) -> list[dict[str, object]]:
