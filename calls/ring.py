@@ -20,6 +20,7 @@ TASKS = {
     "control": "calls.tasks.control",
     "events": "calls.tasks.events",
     "media": "recordings.tasks.media",
+    "texts": "recordings.tasks.texts",
 }
 LIVE = "live"  # the hubs of the web processes listen on this channel
 GAP_S = 0.02  # a publish costs as much as storing a webhook
@@ -85,7 +86,7 @@ _lock = threading.Lock()
 
 
 def ring(lane: str) -> None:
-    """Ask for a look at a lane (control, events, media, live). Call it after the commit."""
+    """Ask for a look at a lane (control, events, media, texts, live). Call it after the commit."""
     global _ringer
     if not settings.REDIS_URL:
         return

@@ -23,8 +23,8 @@ from dashboard import env, metrics
 from dashboard.notices import LANES
 from recordings import storage
 
-LATE_S = {"control": 10.0, "events": 30.0, "media": 900.0}
-"""How long work may wait before the desk is not ready; files may queue behind each other."""
+LATE_S = {"control": 10.0, "events": 30.0, "media": 900.0, "texts": 21_600.0}
+"""How long work may wait before the desk is not ready; files and texts queue behind each other."""
 
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
 

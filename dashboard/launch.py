@@ -167,7 +167,7 @@ class Desk:
         yield python("pump", "manage.py", "pump")
         if "REDIS_URL" in environment:
             yield python("worker", *worker("desk", "control,events", 4))
-            yield python("media", *worker("media", "media", 2))
+            yield python("media", *worker("media", "media,texts", 3))
         if self.is_demo:
             command = demo.simulator_command(
                 self.simulator_port, self.web, self.data, self.key_file, self.api_key

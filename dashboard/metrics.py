@@ -11,7 +11,7 @@ from django.db.models import Count, Min, QuerySet, Sum
 
 from calls.models import LIVE, Call, Command, Heartbeat, Refusal, WebhookEvent
 from dashboard.live import hub
-from recordings.models import Recording
+from recordings.models import Recording, Transcript
 
 HOUR = timedelta(hours=1)
 
@@ -45,10 +45,14 @@ def exposition(*, now: datetime) -> str:
 
 def overdue_s(*, now: datetime) -> dict[str, float]:
     """Return for how long the oldest due row of each lane waits; 0 if none is due."""
-    waiting: dict[str, QuerySet[Command] | QuerySet[WebhookEvent] | QuerySet[Recording]] = {
+    waiting: dict[
+        str,
+        QuerySet[Command] | QuerySet[WebhookEvent] | QuerySet[Recording] | QuerySet[Transcript],
+    ] = {
         "control": Command.objects.filter(state__in=Command.OPEN),
         "events": WebhookEvent.objects.filter(state=WebhookEvent.State.PENDING),
         "media": Recording.objects.filter(state__in=Recording.WANTED),
+        "texts": Transcript.objects.filter(timing__in=Transcript.WANTED),
     }
     oldest = {lane: rows.aggregate(at=Min("due_at"))["at"] for lane, rows in waiting.items()}
     return {

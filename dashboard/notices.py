@@ -13,6 +13,7 @@ LANES = {  # heartbeat -> what its lane does
     "worker:control": "sends the commands",
     "worker:events": "applies the webhooks",
     "worker:media": "fetches the recordings",
+    "worker:texts": "times the transcripts",
 }
 REFUSED = {  # reason -> (why, remedy)
     "no_keys": ("no public key is configured", "set TELNYX_PUBLIC_KEYS"),

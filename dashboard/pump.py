@@ -17,12 +17,13 @@ from django.db import DatabaseError, close_old_connections
 
 from calls import commands, events, reconcile
 from calls.models import Heartbeat
-from recordings import erase, fetch
+from recordings import erase, fetch, timing
 
 logger = logging.getLogger(__name__)
 
 TICK_S = 0.25
 HEAD_START = timedelta(seconds=1)  # of the workers, over new work
+LONG_WORK = 5  # times the head start, where a worker may be at work on the row before
 ALONE_S = 60.0  # so long nobody gets a head start in a lane where none used it
 
 
@@ -61,6 +62,7 @@ def lanes() -> list[Lane]:
         Lane("events", lambda wait: events.apply_due(overdue=wait)),
         Lane("media", lambda wait: fetch.fetch_due(overdue=wait)),
         Lane("erasures", lambda wait: erase.erase_due(overdue=wait)),
+        Lane("texts", lambda wait: timing.time_due(overdue=wait * LONG_WORK)),
         Lane("clock", lambda _: commands.watch(), every_s=1),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),

@@ -77,7 +77,7 @@ class TranscriptAdmin(LineEvidence):
     search_fields = ["recording_transcription_id__exact", "recording_key__exact"]
     search_help_text = "The whole id of a transcript or recording at Telnyx."
     ordering = ["-id"]
-    exclude = ["text"]
+    exclude = ["text", "segments"]
     readonly_fields = ["characters"]
 
     @admin.display(description="characters")

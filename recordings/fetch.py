@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -22,8 +23,9 @@ from django.utils import timezone
 from access.audit import record
 from calls import projection
 from calls.models import Command, Kind
+from calls.ring import ring
 from calls.telnyx.errors import TelnyxError
-from recordings import audio, download, erase, links, storage
+from recordings import audio, download, erase, links, storage, timing
 from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
 from recordings.models import Recording, State
@@ -263,6 +265,8 @@ def _keep(recording: Recording, file: File) -> None:
         if not kept:
             raise Lost
         record(None, "store", recording.subject, sha256=file.sha256, size_bytes=file.size)
+        timing.ask_for(recording)
+        transaction.on_commit(partial(ring, "texts"))
     logger.info("recording %s stored, %d bytes", recording.pk, file.size)
 
 

@@ -23,10 +23,13 @@ from calls.telnyx.payloads import (
     TranscriptionSaved,
 )
 from calls.telnyx.values import text
+from recordings import said, timing
 from recordings.links import SAME_START
 from recordings.models import Caption, Recording, State, Tagging, Transcript, numbers, place_of
 
 CHANNELS = {"single": 1, "dual": 2}
+FINISHED = "completed"  # Telnyx's status of a text that will not change
+UNTOUCHED = Transcript.Timing.NONE
 
 
 @handles("call.recording.saved")
@@ -68,6 +71,8 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
             Tagging.objects.filter(recording=known).update(place=place)
         known.recording_id = known.recording_id or saved.recording_id or ""
     known.attach_transcripts()
+    if timing.ask(known.transcripts.filter(timing=Transcript.Timing.NONE)):
+        transaction.on_commit(partial(ring, "texts"))
     projection.touch(call)
     transaction.on_commit(partial(ring, "media"))
 
@@ -157,6 +162,7 @@ def keep_text(row: WebhookEvent, event: Event, call: Call) -> None:
     same = {"call": call, "recording_key": key} if not transcription_id else {}
     transcript, is_new = Transcript.objects.get_or_create(
         recording_transcription_id=transcription_id,
+        source=Transcript.Source.TELNYX,
         **same,
         defaults={
             "call": call,
@@ -167,13 +173,30 @@ def keep_text(row: WebhookEvent, event: Event, call: Call) -> None:
             "told_at": row.received_at,
         },
     )
-    if not is_new and told.text and not transcript.text:
-        transcript.status, transcript.text = told.status, told.text
-        transcript.save(update_fields=["status", "text"])
+    is_other = is_new or _replace(transcript, told, row.received_at)
+    if is_other and timing.ask(Transcript.objects.filter(pk=transcript.pk)):
+        transaction.on_commit(partial(ring, "texts"))
     if recording is not None:
         Recording.objects.filter(pk=recording.pk).change()
         recording.tell_transcripts()
     projection.touch(call)
+
+
+def _replace(transcript: Transcript, told: TranscriptionSaved, told_at: datetime) -> bool:
+    """Put another text in the place of one; return False for the same, or an older one.
+
+    What a person corrected stays: the corrections would be lost.
+    """
+    is_later = (told.status == FINISHED, told_at) > (
+        transcript.status == FINISHED,
+        transcript.told_at,
+    )
+    if not told.text or told.text == transcript.text or not (is_later or not transcript.text):
+        return False
+    replaced = Transcript.objects.filter(pk=transcript.pk, revision=0).update(
+        status=told.status, text=told.text, segments=None, told_at=told_at, timing=UNTOUCHED
+    )
+    return bool(replaced)
 
 
 @handles("call.transcription")
@@ -181,6 +204,7 @@ def keep_caption(row: WebhookEvent, event: Event, call: Call) -> None:
     """A line of a live call."""
     heard = LiveTranscription.read(event.payload)
     if heard.text:
+        is_new = not Caption.objects.filter(event_id=row.event_id).exists()
         caption = Caption(
             call=call,
             event_id=row.event_id,
@@ -191,3 +215,15 @@ def keep_caption(row: WebhookEvent, event: Event, call: Call) -> None:
             is_final=heard.is_final,
         )
         Caption.objects.bulk_create([caption], ignore_conflicts=True)
+        if is_new and caption.is_final:
+            _tell_late(caption)
+
+
+def _tell_late(caption: Caption) -> None:
+    """Make the captions of a stored recording a text anew, when one comes late."""
+    stored = Recording.objects.filter(
+        call=caption.call, state=State.STORED, started_at__lte=caption.occurred_at
+    )
+    for recording in stored.select_related("call"):
+        if said.captions(recording).filter(event_id=caption.event_id).exists():
+            timing.expect_captions(recording)

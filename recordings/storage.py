@@ -34,6 +34,15 @@ def local_path(name: str) -> Path:
     return path
 
 
+@contextmanager
+def local_copy(name: str) -> Iterator[Path]:
+    """Yield where a file can be read on this machine. Raises FileNotFoundError."""
+    path = local_path(name)
+    if not path.is_file():
+        raise FileNotFoundError(f"The file {name} is not in the storage.")
+    yield path
+
+
 def exists(name: str) -> bool:
     """Say whether there is a file of this name."""
     return bool(name) and local_path(name).is_file()

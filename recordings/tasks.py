@@ -1,8 +1,12 @@
-"""Celery's doorbell for the media lane: a ring means "look", so it drains what is due."""
+"""Celery's doorbells of the media and texts lanes: a ring means "look", so each drains."""
+
+import threading
 
 from celery import shared_task
 
-from recordings import erase, fetch
+from recordings import erase, fetch, timing
+
+_timing = threading.Lock()
 
 
 @shared_task
@@ -10,3 +14,13 @@ def media() -> None:
     """Erase what is due, which is quick, then fetch."""
     erase.erase_due()
     fetch.fetch_due()
+
+
+@shared_task
+def texts() -> None:
+    """Time the texts that are due, one after the other: each takes a processor for itself."""
+    if _timing.acquire(blocking=False):
+        try:
+            timing.time_due()
+        finally:
+            _timing.release()

@@ -1,131 +1,163 @@
-"""What was said in a recording: as Telnyx wrote it down afterwards, and line by line as it came.
+"""What was said, as files: txt, vtt, srt and json.
 
-Telnyx's text has no times and no speakers, and none are invented. A live caption is told when its
-line ends, and a pause left out of the file shifts it, so its place is approximate.
+    Said -> text          raises Nothing
+
+Each says where its times are from. A sentence without a time is no cue: subtitles leave it out,
+and say how many they left out.
 """
 
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
-from calls import timeline
-from recordings.models import Caption, Recording, Transcript
+from recordings import said
+from recordings.models import Recording
+from recordings.said import Said
+from recordings.sentences import ALIGNED, CAPTION, Sentence
 
 TYPES = {
     "txt": "text/plain; charset=utf-8",
     "vtt": "text/vtt; charset=utf-8",
+    "srt": "application/x-subrip; charset=utf-8",
     "json": "application/json",
 }
-LATE = timedelta(seconds=10)  # a caption may be told so long after the recording's end
-LONGEST_MS, SHORTEST_MS = 5_000, 500  # our choice, for a line of which only the end is known
-SIDES = {"inbound": "This leg", "outbound": "Other side"}
 NOTHING = "There is no transcript of this recording."
 UNTIMED = "The transcript of this recording has no times, so it has no cues: take transcript.txt."
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One caption, and where in the file it belongs, approximately."""
-
-    told_at: datetime
-    from_ms: int  # our guess: after the line before, and not longer ago than a line lasts
-    to_ms: int
-    side: str
-    text: str
-    confidence: float | None
-
-    @property
-    def from_s(self) -> float:
-        return self.from_ms / 1000
-
-
-def written(recording: Recording) -> list[Transcript]:
-    """Return the texts of a recording; of one without an id, also the call's unclaimed ones."""
-    mine = Q(recording=recording)
-    unclaimed = Q(call=recording.call_id, recording=None)
-    if recording.recording_id:
-        unclaimed &= Q(recording_key="")
-    return list(Transcript.objects.filter(mine | unclaimed).exclude(text=""))
-
-
-def lines(recording: Recording) -> list[Line]:
-    """Return the captions that were told while it was recorded, and not while it was paused."""
-    if recording.start_inferred:
-        return []
-    said = Caption.objects.filter(
-        call=recording.call_id, is_final=True, occurred_at__gte=recording.started_at
-    ).exclude(event_id__in=timeline.unheard(recording.call).values("event_id"))
-    if recording.ended_at is not None:
-        said = said.filter(occurred_at__lte=recording.ended_at + LATE)
-    found: list[Line] = []
-    before_ms = 0
-    for caption in said:
-        told_ms = (caption.occurred_at - recording.started_at) // timedelta(milliseconds=1)
-        to_ms = max(SHORTEST_MS, min(told_ms, recording.duration_ms or told_ms))
-        from_ms = min(max(before_ms, to_ms - LONGEST_MS), to_ms - SHORTEST_MS)
-        side = SIDES.get(caption.track, "Call")
-        line = Line(caption.occurred_at, from_ms, to_ms, side, caption.text, caption.confidence)
-        found.append(line)
-        before_ms = to_ms
-    return found
+FOUND = "Times were found in the sound by the desk."
+TOLD = "Times marked ≈ are approximate: they were told with the live captions, when a line ended."
+MEANT = {  # in JSON
+    ALIGNED: "found in the sound by the desk",
+    CAPTION: "told with the live caption, when the line ended: approximate",
+}
+NOT_FOUND = "not found in the sound"
 
 
 class Nothing(Exception):
     """There is no text of this kind; the text says why."""
 
 
-def export(recording: Recording, kind: str) -> str:
-    """Return what was said as txt, vtt or json. Raises Nothing."""
-    transcripts, captions = written(recording), lines(recording)
-    if not transcripts and not captions:
+@dataclass(frozen=True, slots=True)
+class File:
+    """What was said in one format; `left_out` names what the format could not hold, or is ""."""
+
+    text: str
+    left_out: str = ""
+
+
+def export(recording: Recording, kind: str) -> File:
+    """Return what was said as txt, vtt, srt or json. Raises Nothing."""
+    what = said.of(recording)
+    if what is None:
         raise Nothing(NOTHING)
     if kind == "json":
-        return _json(recording, transcripts, captions)
-    if kind == "vtt":
-        return _vtt(captions)
-    if transcripts:
-        return "\n\n".join(transcript.text for transcript in transcripts) + "\n"
-    return "".join(f"[{_stamp(line.from_ms)}] {line.side}: {line.text}\n" for line in captions)
+        return File(_json(what))
+    if kind == "txt":
+        return File(_txt(what))
+    if not what.has_times:
+        raise Nothing(UNTIMED)
+    return File(_srt(what) if kind == "srt" else _vtt(what), left_out(what))
 
 
-def _json(recording: Recording, transcripts: list[Transcript], captions: list[Line]) -> str:
-    content = {
+def left_out(what: Said) -> str:
+    """Return how many sentences subtitles leave out, in words; "" for none."""
+    if not what.unplaced:
+        return ""
+    were = "were" if what.unplaced > 1 else "was"
+    return (
+        f"{what.unplaced} of {len(what.sentences)} sentences {were} {NOT_FOUND},"
+        " so not in the subtitles"
+    )
+
+
+def sources(what: Said) -> list[str]:
+    """Return where the times are from, in words."""
+    origins = {sentence.origin for sentence in what.sentences}
+    return [words for origin, words in ((ALIGNED, FOUND), (CAPTION, TOLD)) if origin in origins]
+
+
+def _txt(what: Said) -> str:
+    if not what.has_times and what.transcript is not None:
+        return what.transcript.text + "\n"
+    lines = [" ".join(sources(what)), ""]
+    for sentence in what.sentences:
+        speaker = what.speaker(sentence)
+        lines.append(f"[{_place(sentence)}] {speaker and f'{speaker}: '}{sentence.text}")
+    return "\n".join(lines) + "\n"
+
+
+def _place(sentence: Sentence) -> str:
+    if sentence.start_ms is None:
+        return NOT_FOUND
+    return f"{'≈ ' * sentence.is_approximate}{_stamp(sentence.start_ms)}"
+
+
+def _json(what: Said) -> str:
+    recording, transcript = what.recording, what.transcript
+    content: dict[str, Any] = {
         "recording": str(recording.pk),
         "recording_id": recording.recording_id or None,
         "started_at": recording.started_at.isoformat(),
-        "transcripts": [
-            {"source": one.source, "status": one.status, "text": one.text} for one in transcripts
-        ],
-        "captions": [
-            {
-                "told_at": line.told_at.isoformat(),
-                "approximate_from_ms": line.from_ms,
-                "approximate_to_ms": line.to_ms,
-                "side": line.side,
-                "text": line.text,
-                "confidence": line.confidence,
-            }
-            for line in captions
-        ],
+        "source": "captions" if transcript is None else transcript.source,
+        "status": None if transcript is None else transcript.status or None,
+        "language": (transcript.language or None) if transcript else None,
+        "revision": transcript.revision if transcript else 0,
+        "times_from": MEANT,
+        "speakers": list(what.speakers),
+        "segments": [_segment(what, sentence) for sentence in what.sentences],
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
-def _vtt(captions: list[Line]) -> str:
-    """Return the captions as cues: each from the one before, until the moment it was told."""
-    if not captions:
-        raise Nothing(UNTIMED)
-    cues = ["WEBVTT\n\nNOTE The times are approximate: live captions are told when a line ends.\n"]
-    for line in captions:
-        text = " ".join(line.text.split())
+def _segment(what: Said, sentence: Sentence) -> dict[str, Any]:
+    return {
+        "text": sentence.text,
+        "start_ms": sentence.start_ms,
+        "end_ms": sentence.end_ms,
+        "times_from": sentence.origin,
+        "confidence": sentence.confidence,
+        "channel": sentence.channel,
+        "speaker": what.speaker(sentence) or None,
+        "words": [
+            {"word": word.text, "start_ms": word.start_ms, "end_ms": word.end_ms}
+            for word in sentence.words
+        ],
+    }
+
+
+def _cues(what: Said) -> list[tuple[Sentence, int, int]]:
+    """Return the sentences that have times, in the order of their times, and the times."""
+    found = [
+        (sentence, sentence.start_ms, max(sentence.end_ms, sentence.start_ms + 1))
+        for sentence in what.sentences
+        if sentence.start_ms is not None and sentence.end_ms is not None
+    ]
+    return sorted(found, key=lambda cue: cue[1])
+
+
+def _vtt(what: Said) -> str:
+    notes = [*sources(what), *filter(None, [left_out(what)])]
+    cues = ["WEBVTT\n", f"NOTE {' '.join(notes)}\n"]
+    for sentence, start_ms, end_ms in _cues(what):
+        text, speaker = " ".join(sentence.text.split()), what.speaker(sentence)
         for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
             text = text.replace(sign, entity)
-        times = f"{_stamp(line.from_ms)} --> {_stamp(line.to_ms)}"
-        cues.append(f"{times}\n<v {line.side}>{text}\n")
+        voice = speaker and f"<v {speaker}>"
+        mark = "≈\n" * sentence.is_approximate  # the name of a cue: nobody sees it but who looks
+        cues.append(f"{mark}{_stamp(start_ms)} --> {_stamp(end_ms)}\n{voice}{text}\n")
+    return "\n".join(cues)
+
+
+def _srt(what: Said) -> str:
+    cues = []
+    for number, (sentence, start_ms, end_ms) in enumerate(_cues(what), 1):
+        text, speaker = " ".join(sentence.text.split()), what.speaker(sentence)
+        times = f"{_stamp(start_ms)} --> {_stamp(end_ms)}".replace(".", ",")
+        # players take tags for formatting, so that no sign of one may be left
+        text = text.replace("<", "‹").replace(">", "›")  # noqa: RUF001
+        cues.append(f"{number}\n{times}\n{speaker and f'{speaker}: '}{text}\n")
     return "\n".join(cues)
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from recordings.views import comments, files, library, notes, review, transcript
+from recordings.views import comments, corrections, files, library, notes, review, transcript
 
 app_name = "recordings"
 urlpatterns = [
@@ -25,4 +25,15 @@ urlpatterns = [
     path("<uuid:pk>/comments/<uuid:comment_pk>/delete", comments.delete, name="delete-comment"),
     path("<uuid:pk>/comments/<uuid:comment_pk>/resolve", comments.resolve, name="resolve-comment"),
     path("<uuid:pk>/comments/<uuid:comment_pk>/reopen", comments.reopen, name="reopen-comment"),
+    path("<uuid:pk>/transcript/", transcript.part, name="said"),
+    path("<uuid:pk>/transcript/ask", corrections.inquire, name="inquire"),
+    path("<uuid:pk>/transcript/swap", corrections.swap, name="swap"),
+    path("<uuid:pk>/transcript/<int:text>/retry", corrections.retry, name="retry"),
+    path("<uuid:pk>/transcript/<int:text>/history/", corrections.history, name="history"),
+    path(
+        "<uuid:pk>/transcript/<int:text>/history/<int:number>/restore",
+        corrections.restore,
+        name="restore",
+    ),
+    path("<uuid:pk>/transcript/<int:text>/<int:number>/", corrections.correct, name="correct"),
 ]

@@ -15,7 +15,7 @@ OURS = ("TELNYX_", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "SECRET_KEY", "POR
 NAMES = {
     "broker": "valkey-server",
     "worker": "control,events",
-    "media": "-Q media",
+    "media": "-Q media,texts",
     "pump": "manage.py pump",
     "web": "dashboard.asgi",
 }

@@ -1,6 +1,5 @@
 """The library and the page of a recording: who sees what, what is found, served and noted."""
 
-import json
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -344,24 +343,6 @@ def test_a_text_without_times_has_no_cues_and_says_so(lee_in):
     assert ".vtt" not in lee_in.get(url("detail", recording)).content.decode()
 
 
-def test_captions_become_cues_that_say_they_are_approximate(lee_in):
-    recording = make(duration_ms=90_000, ended_at=STARTED + timedelta(seconds=90))
-    caption(recording, "Good <i>morning</i> & welcome --> you", 7.25)
-    caption(recording, "what can I do", 9)
-    caption(recording, "not final", 10, is_final=False)
-    caption(recording, "before", -5)
-    caption(recording, "long after", 200)
-    answer = lee_in.get(url("transcript", recording, "vtt"))
-    assert answer["Content-Type"] == "text/vtt; charset=utf-8"
-    assert answer.content.decode() == (
-        "WEBVTT\n\n"
-        "NOTE The times are approximate: live captions are told when a line ends.\n\n"
-        "00:00:02.250 --> 00:00:07.250\n"
-        "<v This leg>Good &lt;i&gt;morning&lt;/i&gt; &amp; welcome --&gt; you\n\n"
-        "00:00:07.250 --> 00:00:09.000\n<v This leg>what can I do\n"
-    )
-
-
 @pytest.mark.parametrize("kind", ["detail", "txt", "vtt", "json"])
 def test_what_was_said_while_the_recording_was_paused_is_shown_nowhere(lee_in, sam, kind):
     recording = make(duration_ms=90_000)
@@ -396,31 +377,6 @@ def test_what_was_said_while_the_recording_was_paused_is_shown_nowhere(lee_in, s
     assert "my card number is" in page
     assert "thank you" in page
     assert "4111" not in page
-
-
-def test_json_holds_all_there_is(lee_in):
-    recording = make(duration_ms=90_000)
-    say(recording, "Grüß Gott.")
-    caption(recording, "grüß gott", 2, confidence=0.9)
-    content = json.loads(lee_in.get(url("transcript", recording, "json")).content)
-    assert content["transcripts"] == [
-        {"source": "telnyx", "status": "", "text": "Grüß Gott."},
-    ]
-    assert content["captions"][0] | {"told_at": ""} == {
-        "told_at": "",
-        "approximate_from_ms": 0,
-        "approximate_to_ms": 2000,
-        "side": "This leg",
-        "text": "grüß gott",
-        "confidence": 0.9,
-    }
-
-
-def test_captions_alone_are_a_text_too(lee_in):
-    recording = make(duration_ms=90_000)
-    caption(recording, "hello", 65)
-    text = lee_in.get(url("transcript", recording, "txt")).content.decode()
-    assert text == "[00:01:00.000] This leg: hello\n"
 
 
 @pytest.mark.parametrize("kind", ["txt", "vtt", "json"])

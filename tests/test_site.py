@@ -377,7 +377,7 @@ def test_the_status_is_the_same_in_the_page_and_in_the_stream(client, lee):
 @pytest.fixture
 def alive(settings):
     """Let every process have given a sign of life just now."""
-    for name in ("pump", "worker:control", "worker:events", "worker:media"):
+    for name in ("pump", "worker:control", "worker:events", "worker:media", "worker:texts"):
         Heartbeat.objects.create(name=name, beat_at=NOW)
 
 

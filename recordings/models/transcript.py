@@ -9,7 +9,10 @@ from recordings.models.recording import Recording
 
 
 class Transcript(models.Model):
-    """What was said, as the provider wrote it down: plain text, without times and speakers."""
+    """What was said in a recording: a text, and once it was timed or corrected, its sentences.
+
+    none -> due -> working -> timed | untimed, with the reason         (Timing, see timing.py)
+    """
 
     class Timing(models.TextChoices):
         NONE = "", "Not asked for"
@@ -22,6 +25,9 @@ class Transcript(models.Model):
         TELNYX = "telnyx", "Telnyx"
         CAPTIONS = "captions", "Live captions"
 
+    WANTED = (Timing.DUE, Timing.WORKING)
+    MISSED = "missed"  # our status of a text that never came, so that Telnyx is asked for it
+
     call = models.ForeignKey(Call, models.PROTECT, related_name="transcripts")
     recording = models.ForeignKey(
         Recording, models.PROTECT, null=True, related_name="transcripts"
@@ -29,12 +35,13 @@ class Transcript(models.Model):
     recording_key = models.CharField(max_length=255, blank=True)  # Telnyx's recording_id
     recording_transcription_id = models.CharField(max_length=255, blank=True)
     status = models.CharField(max_length=32, blank=True)
-    text = models.TextField(blank=True)
+    text = models.TextField(blank=True)  # after a correction, the corrected one
     source = models.CharField(max_length=16, choices=Source, default=Source.TELNYX)
     told_at = models.DateTimeField()  # when it reached us
     language = models.CharField(max_length=16, blank=True)
     # Our timed sentences: [{"text", "start_ms", "end_ms", "confidence", "channel",
-    # "words": [[word, start_ms, end_ms], ...]}, ...], null for what nobody timed.
+    # "words": [[word, start_ms, end_ms], ...], "origin"}, ...], null for what nobody timed.
+    # The origin says who told the times: "aligned" (we did), "caption", or null.
     segments = models.JSONField(null=True)
     # How the times come: due -> working -> timed, or untimed with the reason
     timing = models.CharField(max_length=7, choices=Timing, default=Timing.NONE, blank=True)
@@ -42,6 +49,8 @@ class Transcript(models.Model):
     timing_reason = models.TextField(blank=True)
     due_at = models.DateTimeField(null=True)  # when to align; while working, when the lease ends
     attempts = models.PositiveIntegerField(default=0)  # fences those who align
+    failures = models.PositiveSmallIntegerField(default=0)  # to align, in a row
+    revision = models.PositiveIntegerField(default=0)  # the latest; 0: nobody corrected it
 
     class Meta:
         ordering = ["told_at", "id"]
@@ -66,7 +75,12 @@ class Transcript(models.Model):
             models.UniqueConstraint(
                 fields=["call", "recording_key"],
                 name="transcript_once_by_recording",
-                condition=Q(recording_transcription_id=""),
+                condition=Q(recording_transcription_id="") & ~Q(source="captions"),
+            ),
+            models.UniqueConstraint(
+                fields=["recording"],
+                name="transcript_once_of_captions",
+                condition=Q(source="captions"),
             ),
         ]
 

@@ -15,13 +15,13 @@ from django.views.decorators.http import require_POST, require_safe
 from access.policies import Right, may
 from calls.models import Call
 from calls.ring import ring
-from recordings import erase, filters, sounds, strip, texts, timeline
+from recordings import erase, filters, sounds, strip, timeline
 from recordings.forms.deletion import Deletion
 from recordings.models import Listening, Recording
 from recordings.sounds import Heard
 from recordings.timeline import Timeline
-from recordings.views import notes
-from recordings.views.gates import SERVED, fails_closed, for_our_pages, note, visible
+from recordings.views import notes, transcript
+from recordings.views.gates import SERVED, fails_closed, for_our_pages, visible
 
 SPEEDS = [f"{quarters / 4:g}" for quarters in range(2, 13)]  # 0.5 to 3
 WORTH_RESUMING_MS = 5_000  # from either end
@@ -53,15 +53,11 @@ def _page(request: HttpRequest, recording: Recording, deletion: Deletion) -> Htt
         "erased_is_shared": recording.erased_at is not None and erase.is_shared(recording),
     }
     context |= notes.context(request, recording)
-    if may(request.user, Right.LISTEN):
-        transcripts, lines = texts.written(recording), texts.lines(recording)
-        if transcripts or lines:
-            note(request, recording, "read transcript")
-        context |= {"transcripts": transcripts, "lines": lines}
-        if recording.is_stored:
-            heard = sounds.of(recording)
-            context |= {"heard": heard, "shares": _shares(heard, story)}
-            context["resume_s"] = _resume_s(request, recording)
+    context |= transcript.context(request, recording)
+    if may(request.user, Right.LISTEN) and recording.is_stored:
+        heard = sounds.of(recording)
+        context |= {"heard": heard, "shares": _shares(heard, story)}
+        context["resume_s"] = _resume_s(request, recording)
     status = 422 if deletion.errors else 200
     return render(request, "recordings/detail.html", context, status=status)
 
