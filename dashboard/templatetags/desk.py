@@ -56,7 +56,7 @@ def clock(value: datetime | None) -> str:
 @register.filter
 def moment(value: datetime | None) -> str:
     """Write a time; with its date unless that is today, with its year unless that is this one."""
-    if value is None:
+    if not value:  # a template's missing variable is an empty text
         return NOTHING
     here, today = timezone.localtime(value), timezone.localtime()
     if here.date() == today.date():
