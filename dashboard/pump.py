@@ -17,7 +17,7 @@ from django.db import DatabaseError, close_old_connections
 
 from calls import commands, events, reconcile
 from calls.models import Heartbeat
-from recordings import fetch
+from recordings import exports, fetch
 
 logger = logging.getLogger(__name__)
 
@@ -60,10 +60,12 @@ def lanes() -> list[Lane]:
         Lane("control", lambda wait: commands.send_due(overdue=wait)),
         Lane("events", lambda wait: events.apply_due(overdue=wait)),
         Lane("media", lambda wait: fetch.fetch_due(overdue=wait)),
+        Lane("exports", lambda wait: exports.make_due(overdue=wait)),
         Lane("clock", lambda _: commands.watch(), every_s=1),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
         Lane("sweep", lambda _: fetch.sweep(), every_s=600),
+        Lane("old exports", lambda _: exports.sweep(), every_s=600),
     ]
 
 

@@ -2,10 +2,11 @@
 
 from celery import shared_task
 
-from recordings import fetch
+from recordings import exports, fetch
 
 
 @shared_task
 def media() -> None:
-    """Fetch the recordings that are due."""
+    """Fetch the recordings that are due, then make the exports."""
     fetch.fetch_due()
+    exports.make_due()
