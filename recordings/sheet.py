@@ -62,7 +62,13 @@ def header() -> list[str]:
     """Return the first line."""
     zone = settings.TIME_ZONE
     return [
-        *("Recording", f"Started ({zone})", "Started (UTC)", "Start is", f"Ended ({zone})"),
+        *(
+            "Recording",
+            f"Started ({zone})",
+            "Started (UTC, ISO 8601)",
+            "Start is",
+            f"Ended ({zone})",
+        ),
         *("Direction", "From", "To", "Agent", "Length (s)", "Channels", "State", "Why"),
         *("Size (bytes)", "SHA-256", "Transcript", "Flagged", "Reviewed", "Paused", "Tags"),
         *("Comments", "Telnyx's id"),
@@ -95,4 +101,4 @@ def here(moment: datetime | None) -> str:
 
 def utc(moment: datetime | None) -> str:
     """Write a time so that no zone is in doubt."""
-    return "" if moment is None else moment.astimezone(UTC).strftime(f"{CLOCK}Z")
+    return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -49,7 +49,7 @@ def test_it_holds_sound_texts_and_a_manifest(sam):
     sound, *texts = manifest(archive)
     assert (sound["File"], sound["SHA-256"]) == (f"{stem}.wav", recording.sha256)
     assert (sound["Recording"], sound["From"]) == (str(recording.pk), "'+12125550100")
-    assert sound["Started (UTC)"] == "2026-03-02 15:04:36Z"
+    assert sound["Started (UTC)"] == "2026-03-02T15:04:36Z"
     assert [row["File"] for row in texts] == names[1:3]
 
 

@@ -27,7 +27,7 @@ EVERYTHING = "?q="  # a query that narrows nothing down, so that no default view
 YES_NO = [("yes", "Yes"), ("no", "No")]
 SELECTS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "direction": ("Direction", [("incoming", "Incoming"), ("outgoing", "Outgoing")]),
-    "state": ("File", State.choices),
+    "state": ("State of the file", State.choices),
     "channels": ("Channels", [("2", "2: each side its own"), ("1", "1: both sides")]),
     "transcript": ("Has a transcript", YES_NO),
     "flagged": ("Flagged", YES_NO),

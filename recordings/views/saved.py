@@ -67,7 +67,11 @@ def _page(request: HttpRequest, bound: ViewForm | None = None, status: int = 200
     """Show every view with what can be changed of it; one form may carry its errors."""
     seen = saved.seen_by(request.user)
     mine = [
-        (view, bound if bound and bound.instance.pk == view.pk else _form(request, view))
+        (
+            view,
+            bound if bound and bound.instance.pk == view.pk else _form(request, view),
+            _told(view),
+        )
         for view in seen
         if view.owner_id == request.user.pk
     ]
@@ -75,6 +79,16 @@ def _page(request: HttpRequest, bound: ViewForm | None = None, status: int = 200
     return render(
         request, "recordings/views.html", {"mine": mine, "shared": shared}, status=status
     )
+
+
+def _told(view: SavedView) -> list[filters.Chip]:
+    """Return what a view narrows the list down to; nothing if a filter of it is no more."""
+    asked = QueryDict(view.query)
+    try:
+        filters.read(asked)
+    except filters.Invalid:
+        return []
+    return filters.chips(asked)
 
 
 def _form(request: HttpRequest, view: SavedView) -> ViewForm:
