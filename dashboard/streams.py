@@ -14,9 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from django.db import close_old_connections, connections
-
 from dashboard.files import App, Message, pour, refuse, value
+from dashboard.hub import with_connection
 from dashboard.live import Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
@@ -98,18 +97,9 @@ async def _blocks(first: bytes, making: Blocks) -> AsyncGenerator[bytes, None]:
 
 async def in_thread(work: Callable[[], T]) -> T:
     """Do a step of a stream in one of the threads for them."""
-    return await asyncio.get_running_loop().run_in_executor(_pool(), _with_connection, work)
+    return await asyncio.get_running_loop().run_in_executor(_pool(), with_connection, work)
 
 
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(THREADS, "stream")
-
-
-def _with_connection(work: Callable[[], T]) -> T:
-    close_old_connections()
-    try:
-        return work()
-    except Exception:
-        connections.close_all()  # no request ends here, so nothing else would clean it
-        raise
