@@ -12,6 +12,7 @@ from django.db import DatabaseError
 
 from access import audit
 from access.models import AuditRow
+from recordings import bulk as verbs
 from recordings import bundle, sheet
 from recordings.models import Export, Recording, Review, Tag, Tagging
 from recordings.views import bulk
@@ -174,6 +175,14 @@ def test_a_batch_without_its_audit_rows_is_not_done(sam_in, monkeypatch):
     assert act(sam_in, "reviewed", make()).status_code == 503
     assert not Review.objects.exists()
     assert not Recording.objects.filter(reviewed=True).exists()
+
+
+def test_a_verb_changes_nothing_for_who_may_see_nothing(max):
+    recording = make()
+    assert verbs.tag([recording.pk], "vip", by=max) == 0
+    assert verbs.review([recording.pk], by=max) == 0
+    assert not Tagging.objects.exists()
+    assert not Review.objects.exists()
 
 
 # Files

@@ -72,6 +72,19 @@ def test_a_plan_becomes_its_file():
     assert maker.plans == [PLAN]
 
 
+def test_blocks_are_made_beside_the_loop_that_serves_everybody():
+    threads = set()
+
+    def maker(plan):
+        for _ in range(3):
+            threads.add(threading.current_thread())
+            yield b"x"
+
+    asyncio.run(served(maker))
+    assert threading.main_thread() not in threads
+    assert threads
+
+
 def test_other_answers_pass_untouched():
     maker = Maker()
     answer = Answer(asyncio.run(served(maker, kind="")))
