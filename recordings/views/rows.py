@@ -17,7 +17,7 @@ class Row:
     comments: int
     snippet: Snippet | None
     address: str  # of its page, which knows by it the list and so the next and previous one
-    moment: str  # of what the search found in it
+    moment: str  # of what the search found in it; "" where it found no words
 
 
 def rows_of(page: Page, *, words: str, here: str) -> list[Row]:
@@ -27,8 +27,6 @@ def rows_of(page: Page, *, words: str, here: str) -> list[Row]:
     rows = []
     for recording in page.rows:
         snippet = page.snippets.get(recording.pk)
-        at_s = None if snippet is None or snippet.at_s is None else f"{snippet.at_s:.1f}"
-        found = {"t": at_s, "q": words} if snippet else {}
         rows.append(
             Row(
                 recording,
@@ -36,10 +34,15 @@ def rows_of(page: Page, *, words: str, here: str) -> list[Row]:
                 comments.get(recording.pk, 0),
                 snippet,
                 _page_of(recording, list=here),
-                _page_of(recording, **found, list=here),
+                _moment_of(recording, snippet, words, here) if snippet else "",
             )
         )
     return rows
+
+
+def _moment_of(recording: Recording, snippet: Snippet, words: str, here: str) -> str:
+    at_s = None if snippet.at_s is None else f"{snippet.at_s:.1f}"
+    return _page_of(recording, t=at_s, q=words, list=here)
 
 
 def _page_of(recording: Recording, **parameters: str | None) -> str:
