@@ -18,7 +18,8 @@ def record(who: Person, verb: str, subject: str, **details: object) -> AuditRow:
 
 def record_each(who: Person, verb: str, subjects: Iterable[str], **details: object) -> None:
     """Add a row for each subject of one act. Raises DatabaseError when they cannot be kept."""
-    AuditRow.objects.bulk_create([_row(who, verb, subject, details) for subject in subjects])
+    rows = [_row(who, verb, subject, details) for subject in subjects]
+    AuditRow.objects.bulk_create(rows, batch_size=500)
 
 
 def _row(who: Person, verb: str, subject: str, details: dict[str, object]) -> AuditRow:

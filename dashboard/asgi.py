@@ -21,10 +21,14 @@ from calls import intake
 from dashboard import live
 from dashboard.files import serve_files
 from dashboard.live import Receive, Scope, Send
+from dashboard.streams import serve_streams
+from recordings import bundle, sheet
 
 THREADS = 8  # pages at a time; each holds a database connection
 
-pages = serve_files(WSGIMiddleware(django, workers=THREADS))  # type: ignore[arg-type]  # iterable
+makers = {"csv": sheet.blocks, "zip": bundle.blocks}
+wsgi = WSGIMiddleware(django, workers=THREADS)  # type: ignore[arg-type]  # it is iterable
+pages = serve_streams(serve_files(wsgi), makers)  # type: ignore[arg-type]  # its receive
 doors = {
     "/webhooks/telnyx": intake.door,
     "/webhooks/telnyx/": intake.door,

@@ -9,7 +9,7 @@ browsers ask again and a seek then moves no more. Attachments come whole.
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def serve_files(app: App) -> App:
 
         async def watch(message: Message) -> None:
             nonlocal redirect
-            if message["type"] == "http.response.start" and _value(message, b"x-accel-redirect"):
+            if message["type"] == "http.response.start" and value(message, b"x-accel-redirect"):
                 redirect = message
             if redirect is None:  # else its body is of no interest
                 await send(message)
@@ -66,21 +66,21 @@ def serve_files(app: App) -> App:
 async def _answer(
     method: str, asked: Headers, response: Message, receive: Receive, send: Send
 ) -> None:
-    name = _value(response, b"x-accel-redirect").decode("latin-1")
+    name = value(response, b"x-accel-redirect").decode("latin-1")
     found = await asyncio.to_thread(_find, name)
     if found is None:
         logger.error("the file %r is not there", name)
-        await _refuse(send, 404, "The file is not in the storage.", [])
+        await refuse(send, 404, "The file is not in the storage.", [])
         return
     path, size = found
     headers = [(key, value) for key, value in response["headers"] if key.lower() not in OURS]
-    is_attachment = _value(response, b"content-disposition").startswith(b"attachment")
+    is_attachment = value(response, b"content-disposition").startswith(b"attachment")
     headers.append((b"accept-ranges", b"none" if is_attachment else b"bytes"))
     try:
-        span = None if is_attachment else _span(method, asked, _value(response, b"etag"), size)
+        span = None if is_attachment else _span(method, asked, value(response, b"etag"), size)
     except Unsatisfiable:
         whole = f"bytes */{size}".encode()
-        await _refuse(send, 416, "The range lies outside the file.", [(b"content-range", whole)])
+        await refuse(send, 416, "The range lies outside the file.", [(b"content-range", whole)])
         return
     if span is not None:
         told = f"bytes {span.start}-{span.stop - 1}/{size}"
@@ -92,7 +92,7 @@ async def _answer(
     if method == "HEAD" or not span:
         await send({"type": "http.response.body", "body": b""})
     else:
-        await _send_bytes(path, span, receive, send)
+        await pour(_blocks(path, span), receive, send)
 
 
 def _find(name: str) -> tuple[Path, int] | None:
@@ -107,7 +107,7 @@ def _find(name: str) -> tuple[Path, int] | None:
         return None
 
 
-def _value(message: Message, name: bytes) -> bytes:
+def value(message: Message, name: bytes) -> bytes:
     """Return a header of an answer, or nothing."""
     return next((value for key, value in message.get("headers", ()) if key.lower() == name), b"")
 
@@ -136,26 +136,36 @@ def _span(method: str, asked: Headers, etag: bytes, size: int) -> range | None:
     return range(start, min(stop, start + PART_BYTES))
 
 
-async def _send_bytes(path: Path, span: range, receive: Receive, send: Send) -> None:
-    """Send part of a file, as long as the browser is there to take it."""
+async def _blocks(path: Path, span: range) -> AsyncGenerator[bytes, None]:
+    """Yield part of a file, each block read when it is asked for."""
+    for start in range(span.start, span.stop, BLOCK_BYTES):
+        stop = min(start + BLOCK_BYTES, span.stop)
+        yield await asyncio.to_thread(_read, path, start, stop - start)
+
+
+async def pour(blocks: AsyncGenerator[bytes, None], receive: Receive, send: Send) -> None:
+    """Send a body block by block, as long as the browser is there to take it."""
     leaving = asyncio.ensure_future(_departure(receive))
     try:
-        for start in range(span.start, span.stop, BLOCK_BYTES):
-            stop = min(start + BLOCK_BYTES, span.stop)
-            block = await asyncio.to_thread(_read, path, start, stop - start)
-            if leaving.done():
+        async for block in blocks:
+            if leaving.done() or not await _taken(block, leaving, send):
                 return
-            body = {"type": "http.response.body", "body": block, "more_body": stop < span.stop}
-            sending = asyncio.ensure_future(send(body))
-            await asyncio.wait(
-                {sending, leaving}, timeout=STALLED_S, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not sending.done():
-                sending.cancel()
-                return
-            sending.result()
+        await send({"type": "http.response.body", "body": b""})
     finally:
         leaving.cancel()
+        await blocks.aclose()
+
+
+async def _taken(block: bytes, leaving: asyncio.Future[None], send: Send) -> bool:
+    """Send one block; False when the browser has gone or forgotten us."""
+    body = {"type": "http.response.body", "body": block, "more_body": True}
+    sending = asyncio.ensure_future(send(body))
+    await asyncio.wait({sending, leaving}, timeout=STALLED_S, return_when=asyncio.FIRST_COMPLETED)
+    if not sending.done():
+        sending.cancel()
+        return False
+    sending.result()
+    return True
 
 
 async def _departure(receive: Receive) -> None:
@@ -171,7 +181,8 @@ def _read(path: Path, start: int, size: int) -> bytes:
         return file.read(size)
 
 
-async def _refuse(send: Send, status: int, text: str, more: Headers) -> None:
+async def refuse(send: Send, status: int, text: str, more: Headers) -> None:
+    """Answer with a sentence instead of a file."""
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"cache-control", b"no-store"),

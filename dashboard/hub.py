@@ -88,7 +88,7 @@ class Hub:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do database work in the hub's one thread. Raises what it raises."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.pool, partial(_with_connection, work))
+        return await loop.run_in_executor(self.pool, partial(with_connection, work))
 
     async def look(self) -> None:
         """Read what changed and tell everybody; on a fault keep what we have."""
@@ -201,7 +201,8 @@ async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(1)
 
 
-def _with_connection(work: Callable[[], T]) -> T:
+def with_connection(work: Callable[[], T]) -> T:
+    """Do database work in a thread that no request of Django cleans up after."""
     close_old_connections()
     try:
         return work()

@@ -17,7 +17,7 @@ from django.db import DatabaseError, close_old_connections
 
 from calls import commands, events, reconcile
 from calls.models import Heartbeat
-from recordings import erase, fetch, timing
+from recordings import erase, exports, fetch, timing
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +63,12 @@ def lanes() -> list[Lane]:
         Lane("media", lambda wait: fetch.fetch_due(overdue=wait)),
         Lane("erasures", lambda wait: erase.erase_due(overdue=wait)),
         Lane("texts", lambda wait: timing.time_due(overdue=wait * LONG_WORK)),
+        Lane("exports", lambda wait: exports.make_due(overdue=wait)),
         Lane("clock", lambda _: commands.watch(), every_s=1),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
         Lane("sweep", lambda _: fetch.sweep(), every_s=600),
+        Lane("old exports", lambda _: exports.sweep(), every_s=600),
     ]
 
 

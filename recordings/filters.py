@@ -17,8 +17,31 @@ from django.utils import timezone
 
 from recordings.models import DIGITS, RecordingQuerySet, State, Transcript
 
-LABELS = {"q": "Search", "number": "Number", "from": "From", "to": "To", "state": "State"}
+LABELS = {
+    "q": "Search",
+    "number": "Number",
+    "party": "Party or agent",
+    "from": "From",
+    "to": "To",
+    "direction": "Direction",
+    "longer": "Longer than, s",
+    "shorter": "Shorter than, s",
+    "state": "State",
+    "channels": "Channels",
+    "transcript": "Transcript",
+    "tag": "Tag",
+    "flagged": "Flagged",
+    "reviewed": "Reviewed",
+    "paused": "Paused",
+}
+SORT, NEWEST = "sort", "newest"
 CURSOR = "after"
+CHOICES = {
+    "direction": ("incoming", "outgoing"),
+    "channels": ("1", "2"),
+    **dict.fromkeys(("transcript", "flagged", "reviewed", "paused"), ("yes", "no")),
+    "sort": (NEWEST,),
+}
 LONGEST = 200
 YEARS = range(1970, 2100)
 NUMBER = re.compile(r"[\d\s()+./-]*\d[\d\s()+./-]*")
@@ -50,6 +73,7 @@ class Filters:
     until: date | None
     state: str
     after: int | None  # a recording's place
+    columns: Q  # what a recording's own columns are narrowed to
 
     @property
     def wants_words(self) -> bool:
@@ -87,7 +111,7 @@ class Filters:
             )
         if self.state:
             recordings = recordings.filter(state=self.state)
-        return recordings
+        return recordings.filter(self.columns)
 
     def page(self, recordings: RecordingQuerySet) -> RecordingQuerySet:
         """Keep what comes after the place where the last page ended."""
@@ -99,7 +123,7 @@ class Filters:
 def read(query: QueryDict) -> Filters:
     """Read the parameters of an address. Raises Invalid."""
     for name, value in query.items():
-        if name not in LABELS and name != CURSOR:
+        if name not in (*LABELS, SORT, CURSOR):
             known = ", ".join(LABELS)
             raise Invalid(f"There is no filter {name[:40]!r}. Known are {known}.")
         if len(value) > LONGEST:
@@ -115,7 +139,35 @@ def read(query: QueryDict) -> Filters:
         raise Invalid(f"There is no state {text['state'][:40]!r}. Known are {states}.")
     if text["number"] and not NUMBER.fullmatch(text["number"]):
         raise Invalid(f"number is {text['number'][:40]!r}, which is no telephone number.")
-    return Filters(text["q"], text["number"], since, until, text["state"], _place(text[CURSOR]))
+    for name, choices in CHOICES.items():
+        if text[name] and text[name] not in choices:
+            raise Invalid(f"{name} is {text[name][:40]!r}. Known are {', '.join(choices)}.")
+    after = _place(text[CURSOR])
+    return Filters(
+        text["q"], text["number"], since, until, text["state"], after, _of_columns(text)
+    )
+
+
+def _of_columns(text: dict[str, str]) -> Q:
+    match = Q()
+    for name in ("direction", "channels"):
+        if text[name]:
+            match &= Q(**{name: text[name]})
+    for name in ("transcript", "flagged", "reviewed", "paused"):
+        if text[name]:
+            column = "has_transcript" if name == "transcript" else name
+            match &= Q(**{column: text[name] == "yes"})
+    if text["party"]:
+        party = text["party"]
+        match &= Q(agent=party) | Q(from_number=party) | Q(to_number=party)
+    if text["tag"]:
+        match &= Q(taggings__tag__name=text["tag"].lower())
+    for name, sign in (("longer", "gte"), ("shorter", "lt")):
+        if text[name]:
+            if not re.fullmatch(r"[0-9]{1,6}", text[name]):
+                raise Invalid(f"{name} is {text[name][:40]!r}, which is no number of seconds.")
+            match &= Q(**{f"duration_ms__{sign}": int(text[name]) * 1000})
+    return match
 
 
 def chips(query: QueryDict) -> list[Chip]:
@@ -139,7 +191,7 @@ def address(query: QueryDict, **changes: str | None) -> str:
 
 
 def _values(query: QueryDict) -> dict[str, str]:
-    return {name: str(query.get(name, "")).strip() for name in (*LABELS, CURSOR)}
+    return {name: str(query.get(name, "")).strip() for name in (*LABELS, SORT, CURSOR)}
 
 
 def _place(text: str) -> int | None:

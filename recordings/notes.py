@@ -13,13 +13,12 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import transaction
-from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from access import audit
 from calls.wishes import name as name_of
-from recordings.models import Comment, Recording, RecordingQuerySet, Review, Tag, Tagging
+from recordings.models import Recording, Review, Tag, Tagging
 
 BATCH = 500  # rows in one transaction: SQLite has one writer, and webhooks wait for it
 MOST_TAGS = 20  # on one recording
@@ -136,16 +135,6 @@ def unreview(recordings: Iterable[Recording], by: Person) -> int:
         return having
 
     return _change(recordings, take, by, "unreview", {"reviewed": False})
-
-
-def marked(recordings: RecordingQuerySet) -> RecordingQuerySet:
-    """Bring along what recordings/_marks.html shows of each recording."""
-    taggings = Tagging.objects.select_related("tag").order_by("tag__name")
-    written = Comment.objects.filter(recording=OuterRef("pk")).exclude(text="").order_by()
-    counted = written.values("recording").annotate(count=Count("pk")).values("count")
-    return recordings.prefetch_related(Prefetch("taggings", taggings)).annotate(
-        comment_count=Coalesce(Subquery(counted), 0)
-    )
 
 
 def _change(

@@ -4,16 +4,17 @@ import threading
 
 from celery import shared_task
 
-from recordings import erase, fetch, timing
+from recordings import erase, exports, fetch, timing
 
 _timing = threading.Lock()
 
 
 @shared_task
 def media() -> None:
-    """Erase what is due, which is quick, then fetch."""
+    """Erase what is due, which is quick, then fetch, then make the exports."""
     erase.erase_due()
     fetch.fetch_due()
+    exports.make_due()
 
 
 @shared_task

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from access.models import AuditRow
-from recordings import notes
+from recordings import marks, notes
 from recordings.models import Recording, Tag, Tagging
 from tests.conftest import leg
 from tests.test_recording_events import started
@@ -222,12 +222,16 @@ def test_however_many_at_once_there_are_never_more_than_twenty(sam):
 
 
 def test_marks_of_many_recordings_take_two_queries(sam, django_assert_num_queries):
+    keys = []
     for _ in range(12):
-        notes.tag([make()], "refund", sam)
+        recording = make()
+        notes.tag([recording], "refund", sam)
+        keys.append(recording.pk)
     with django_assert_num_queries(2):
-        rows = list(notes.marked(Recording.objects.all()))
-        assert [[it.tag.name for it in row.taggings.all()] for row in rows] == [["refund"]] * 12
-        assert {row.comment_count for row in rows} == {0}
+        assert {key: [tag.name for tag in tags] for key, tags in marks.tags_of(keys).items()} == {
+            key: ["refund"] for key in keys
+        }
+        assert marks.comments_of(keys) == {}
 
 
 def test_a_tag_outlives_the_account_that_put_it_on(sam):
