@@ -119,7 +119,7 @@ class Bundle:
         """Add what was said."""
         for kind in TEXTS:
             try:
-                text = texts.export(recording, kind).encode()
+                text = texts.export(recording, kind).text.encode()
             except texts.Nothing:
                 return
             name = texts.file_name(recording, kind)

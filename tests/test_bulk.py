@@ -115,10 +115,10 @@ def test_too_many_are_refused_with_the_limit(sam_in, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("", "Type the name"),
-        ("  ", "Type the name"),
+        ("", "Write the name"),
+        ("  ", "Write the name"),
         ("x" * 41, "41 characters"),
-        ("a\0", "shown"),
+        ("a\0", "cannot be seen"),
     ],
 )
 def test_a_tag_that_cannot_be_says_why(sam_in, name, complaint):
