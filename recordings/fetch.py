@@ -107,7 +107,7 @@ def _fetch(recording: Recording) -> None:
         storage.discard(f"{recording.pk}.")  # of earlier attempts whose process was killed
     except Lost:
         logger.warning("recording %s: somebody else fetches it by now", recording.pk)
-    except storage.NoRoom as exc:
+    except storage.Trouble as exc:
         recording.failures -= 1  # nobody's fault, and no reason to give up one day
         _move(recording, State.WAITING_SPACE, str(exc), due_at=timezone.now() + NO_ROOM)
     except Refused as exc:
@@ -169,7 +169,7 @@ def _get_from(link: str, recording: Recording, beat: Callable[[], None]) -> File
         beat()
         name = storage.content_name(body.sha256, sound.format)
         waveform = _publish_peaks(recording, part, sound, body.sha256)
-        storage.publish(part, file, name)
+        storage.publish(part, file, name, beat=beat)
     return File(name, body.sha256, body.size, sound, waveform)
 
 
@@ -208,6 +208,8 @@ def _publish_peaks(recording: Recording, part: Path, sound: audio.Audio, sha256:
         with storage.draft(f"{recording.pk}.{recording.attempts}.peaks") as (draft, file):
             file.write(dat)
             storage.publish(draft, file, name)
+    except storage.Trouble:
+        raise
     except Exception as exc:  # whatever a decoder makes of odd bytes
         logger.exception("recording %s has no waveform: %s", recording.pk, exc)
         return ""
@@ -232,6 +234,7 @@ def _keep(recording: Recording, file: File) -> None:
             channels=file.sound.channels,
             duration_ms=file.sound.duration_ms,
             peaks=file.peaks,
+            checked_at=now,
             urls={},
         )
         if not kept:
