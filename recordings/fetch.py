@@ -25,7 +25,7 @@ from calls.telnyx.errors import TelnyxError
 from recordings import audio, download, links, storage
 from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
-from recordings.models import Recording, State
+from recordings.models import FoundBy, Recording, State
 from recordings.peaks import peaks
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,11 @@ GIVE_UP = timedelta(hours=24)
 MOST_FAILURES = len(BACKOFF_S) + 24  # also counts attempts that their process did not survive
 NO_ROOM = timedelta(minutes=1)
 MISSING_AFTER = 6  # failures: half an hour, should Telnyx's list lag behind its webhooks
+
+IN_TURN = (  # an import of years keeps nobody else waiting
+    (FoundBy.WEBHOOK, FoundBy.ASKING),
+    (FoundBy.IMPORT,),
+)
 
 LACKING = (State.ANNOUNCED, State.WAITING_SPACE, State.FAILED, State.MISSING, State.CORRUPT)
 
@@ -78,23 +83,31 @@ def sweep() -> int:
 def _claim(due_before: datetime) -> Recording | None:
     """Take the recording that is due longest. The attempt is counted before anything can fail."""
     due = Recording.objects.filter(state__in=Recording.WANTED, due_at__lte=due_before)
-    for recording in due.select_related("call").order_by("due_at", "id")[:20]:
-        now = timezone.now()
-        taken = Recording.objects.filter(
-            pk=recording.pk, attempts=recording.attempts, due_at=recording.due_at
-        ).change(
-            state=State.FETCHING,
-            since=now,
-            attempts=F("attempts") + 1,
-            failures=F("failures") + 1,
-            due_at=now + LEASE,
-            **recording.parties_of_call(),
-        )
-        if taken:
-            recording.attempts += 1
-            recording.failures += 1
-            return recording
+    for found_by in IN_TURN:
+        some = due.filter(found_by__in=found_by)
+        for recording in some.select_related("call").order_by("due_at", "id")[:20]:
+            if _is_ours(recording):
+                return recording
     return None
+
+
+def _is_ours(recording: Recording) -> bool:
+    """Say whether the claim of a recording succeeds."""
+    now = timezone.now()
+    taken = Recording.objects.filter(
+        pk=recording.pk, attempts=recording.attempts, due_at=recording.due_at
+    ).change(
+        state=State.FETCHING,
+        since=now,
+        attempts=F("attempts") + 1,
+        failures=F("failures") + 1,
+        due_at=now + LEASE,
+        **recording.parties_of_call(),
+    )
+    if taken:
+        recording.attempts += 1
+        recording.failures += 1
+    return bool(taken)
 
 
 def _fetch(recording: Recording) -> None:
