@@ -17,7 +17,8 @@ from django.db import DatabaseError, close_old_connections
 
 from calls import commands, events, reconcile
 from calls.models import Heartbeat
-from recordings import fetch
+from recordings import fetch, scrub
+from recordings import reconcile as holdings
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ def lanes() -> list[Lane]:
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
         Lane("sweep", lambda _: fetch.sweep(), every_s=600),
+        Lane("holdings", lambda _: holdings.due(), every_s=5),
+        Lane("scrub", lambda _: scrub.due(), every_s=10),
     ]
 
 
