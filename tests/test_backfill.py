@@ -3,17 +3,14 @@
 
 import io
 import itertools
-import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -24,6 +21,7 @@ from calls.models import Call
 from dashboard.templatetags.desk import phone
 from recordings import asking, backfill, fetch
 from recordings.models import Backfill, FoundBy, Recording, Transcript
+from tests.elsewhere import ROOT, environment
 from tests.loopback import Loopback, answer, fault
 from tests.test_holdings import past  # noqa: F401  (a fixture)
 
@@ -409,23 +407,13 @@ def test_without_a_key_it_says_what_is_missing(settings):
 def test_killed_in_the_middle_and_started_again_it_brings_everything_once(account, settings):
     account.rows = [listed(number) for number in range(60)]
     account.pause_s = 0.05
-    database = connection.settings_dict
-    if connection.vendor != "sqlite":
-        pytest.skip("a process of its own needs the test's database by its address")
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{database['NAME']}",
-        "TELNYX_API_KEY": "KEY-test",
-        "TELNYX_BASE_URL": settings.TELNYX_BASE_URL,
-        "TAPELINE_DATA": str(django_settings.DATA_DIR),
-        "REDIS_URL": "",
-    }
+    settings.TELNYX_MEDIA_ALLOW = []
     words = ["backfill", "--since", "2026-01-01", "--until", "2026-01-31", "--per-second", "50"]
-    manage = Path(__file__).resolve().parent.parent / "manage.py"
     kills = 0
     while True:
         process = subprocess.Popen(
-            [sys.executable, str(manage), *words],
-            env=environment,
+            [sys.executable, str(ROOT / "manage.py"), *words],
+            env=environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
