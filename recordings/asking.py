@@ -22,6 +22,7 @@ from recordings.models import Recording, State, Transcript
 
 Ids: TypeAlias = tuple[str, str, str]  # of the leg, the session, for commands
 
+COMPLETED = "completed"  # of a text; until then it has none
 BATCH = 50  # events in one statement
 MOST_IDS = 500  # in one query
 OVER_AFTER = timedelta(hours=24)  # no call lasts so long after one of its recordings has ended
@@ -79,7 +80,9 @@ def _some(ids: Iterable[str]) -> Iterator[list[str]]:
 
 def announce_texts(rows: Iterable[TranscriptionRow]) -> int:
     """Tell the desk of new texts of recordings that it knows; return how many."""
-    listed = {row.recording_transcription_id: row for row in rows if row.text}
+    listed = {
+        row.recording_transcription_id: row for row in rows if row.status == COMPLETED and row.text
+    }
     kept = Transcript.objects.filter(recording_transcription_id__in=listed)
     known = set(kept.values_list("recording_transcription_id", flat=True))
     ids = {row.recording_id for row in listed.values() if row.recording_id}

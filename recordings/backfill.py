@@ -29,7 +29,6 @@ Row = TypeVar("Row")
 PER_S = 2.0  # our choice; Telnyx publishes no number for these lists
 WAITS_S = (1.0, 2.0, 5.0, 15.0, 60.0)  # after failures in a row, unless Telnyx says how long
 MOST_PASSES = 3  # should recordings be deleted at Telnyx during each
-COMPLETED = "completed"
 
 
 @dataclass(slots=True)
@@ -84,7 +83,7 @@ def run(backfill: Backfill, pace: Pace) -> Iterator[Backfill]:
     ring("media")
     while backfill.part == Backfill.Part.TEXTS:
         texts = pace.ask(lambda: _texts(backfill))
-        new = asking.announce_texts(row for row in texts.rows if row.status == COMPLETED)
+        new = asking.announce_texts(texts.rows)
         events.apply_due()
         _turn(backfill, texts, Backfill.Part.DONE, texts=backfill.texts + new)
         yield backfill

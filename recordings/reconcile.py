@@ -59,6 +59,7 @@ def _sweep(name: str, every: timedelta, back: timedelta) -> int:
     Sweep.objects.filter(pk=sweep.pk).update(done_at=now, found=found, error="")
     if found:
         logger.warning("%d recordings were found that no webhook had told", found)
+        Sweep.bring_forward(name, now + AGAIN_AFTER)  # for their texts, and their starts
     return found + lost
 
 
@@ -69,6 +70,7 @@ def ask(*, since: datetime, now: datetime) -> tuple[int, int]:
     """
     listed = telnyx().recordings(created_since=since, created_until=now - YOUNG)
     found, lost = asking.announce(listed, FoundBy.ASKING), 0
+    asking.announce_texts(telnyx().recording_transcriptions(created_since=since))
     legs = outcomes.unanswered(since=since).values_list("call__call_leg_id", flat=True)
     for leg in dict.fromkeys(legs):
         found_here, lost_here = settle(leg, now=now)
@@ -85,8 +87,7 @@ def settle(leg: str, *, now: datetime) -> tuple[int, int]:
         return 0, 0
     listed = list(telnyx().recordings(call_leg_id=leg))
     found = asking.announce(listed, FoundBy.ASKING)
-    if asking.strangers(listed):  # they will be known in a moment
-        Sweep.bring_forward(RECENT, now + AGAIN_AFTER)
+    if asking.strangers(listed):  # they will be known in a moment, and settled the next time
         return found, 0
     with transaction.atomic():
         call = projection.locked(leg)

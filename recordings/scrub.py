@@ -158,6 +158,11 @@ def _spoil(recording: Recording, wrong: str, now: datetime) -> None:
     logger.error("recording %s is damaged: %s", recording.pk, wrong)
 
 
+def heal_soon(recording: Recording) -> None:
+    """Let a damaged recording be mended, if it can be by now."""
+    Recording.objects.filter(pk=recording.pk, state=State.CORRUPT).change(due_at=timezone.now())
+
+
 def heal_due() -> int:
     """Mend damaged recordings that are due: whole again, or fetched again; return how many."""
     now = timezone.now()

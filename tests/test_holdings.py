@@ -106,6 +106,30 @@ def test_a_recording_whose_webhook_was_lost_is_found_and_says_so(past):
     assert Recording.objects.get().started_by_id == uuid.UUID(past.commands[0][0])
 
 
+def test_a_text_whose_webhook_was_lost_is_found_too(past):
+    leg = past.call()
+    past.does(leg, "record_start", format="wav", channels="dual", transcription=True)
+    past.world.say(leg, "Hello there.", past.now)
+    past.wait(5)
+    past.does(leg, "record_stop")
+    past.wait(60)
+    accept(past)
+    deliver(*without(past, SAVED, "call.recording.transcription.saved"))
+    ask(2)
+    recording = Recording.objects.get()
+    assert recording.has_transcript
+    assert "Hello" in recording.transcripts.get().text
+
+
+def test_what_was_found_is_followed_up_within_a_minute(past):
+    past.record(past.call())
+    ask()
+    assert Sweep.objects.get(name="recent").due_at < timezone.now() + timedelta(minutes=2)
+    Sweep.objects.update(due_at=timezone.now())
+    ask()
+    assert Sweep.objects.get(name="recent").due_at > timezone.now() + timedelta(minutes=8)
+
+
 def test_a_start_that_telnyx_has_nothing_of_is_missing_and_says_when_it_ran(past):
     leg = past.call()
     past.lose(past.record(leg))
