@@ -1,7 +1,9 @@
 """The page of what is missing: what, since when, why, what to do, and a button that does it."""
 
+import re
 import uuid
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.utils import timezone
@@ -89,6 +91,14 @@ def test_the_counts_are_of_the_last_thirty_days(sam_in):
     make(state="missing", started_at=now - timedelta(days=31))
     counts = {state: count for state, _, count in sam_in.get(PAGE).context["counts"]}
     assert (counts["stored"], counts["missing"], counts["failed"]) == (3, 1, 0)
+
+
+def test_a_count_leads_to_as_many_in_the_library(sam_in):
+    for days in (1, 29, 40):
+        make(state="missing", started_at=timezone.now() - timedelta(days=days))
+    shown = page(sam_in)
+    address = re.search(r'href="(/recordings/\?state=missing[^"]*)"', shown)[1]
+    assert len(sam_in.get(unescape(address)).context["recordings"]) == 2
 
 
 def test_open_starts_are_listed_until_they_have_their_recording(sam_in):

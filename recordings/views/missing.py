@@ -22,6 +22,10 @@ from recordings.models import Recording, RecordingQuerySet, State, Sweep
 PAGE = 50
 LAST = (1 << 63) - 1
 BACK = timedelta(days=30)
+ORDER = (
+    *(State.STORED, State.ANNOUNCED, State.FETCHING, State.WAITING_SPACE),
+    *(State.MISSING, State.FAILED, State.CORRUPT, State.DELETED),
+)
 GIVEN_UP = (State.MISSING, State.FAILED, State.CORRUPT)
 STUCK = Q(state__in=[*GIVEN_UP, State.WAITING_SPACE]) | Q(
     state__in=[State.ANNOUNCED, State.FETCHING], failures__gt=1
@@ -54,6 +58,7 @@ class Line:
 def missing(request: HttpRequest) -> HttpResponse:
     """List what has no file, newest first, with counts of the last thirty days."""
     now = timezone.now()
+    first_day = timezone.localtime(now - BACK).replace(hour=0, minute=0, second=0, microsecond=0)
     visible = Recording.objects.visible_to(request.user)
     stuck = visible.filter(STUCK).select_related("call").order_by("-place")
     after = request.GET.get("after", "")
@@ -64,7 +69,8 @@ def missing(request: HttpRequest) -> HttpResponse:
         "lines": [_line(recording) for recording in rows[:PAGE]],
         "older": rows[PAGE - 1].place if len(rows) > PAGE else None,
         "is_first": not after,
-        "counts": _counts(visible, now),
+        "counts": _counts(visible, first_day),
+        "first_day": first_day,
         "open": _open(request, now),
         "sweep": Sweep.objects.filter(name=reconcile.RECENT).first(),
         "may_look": _may_look(request),
@@ -86,14 +92,14 @@ def _line(recording: Recording) -> Line:
         advice = TOLD
     if recording.state == State.CORRUPT and recording.due_at:
         advice = ASKING
-    return Line(recording, advice, recording.state in GIVEN_UP)
+    return Line(recording, advice, recording.state in GIVEN_UP and advice != TOLD)
 
 
-def _counts(visible: RecordingQuerySet, now: datetime) -> list[tuple[str, str, int]]:
-    """Return state, its words and how many recordings of the last thirty days are in it."""
-    lately = visible.filter(started_at__gte=now - BACK).order_by()
+def _counts(visible: RecordingQuerySet, since: datetime) -> list[tuple[str, str, int]]:
+    """Return state, its words and how many recordings since a moment are in it."""
+    lately = visible.filter(started_at__gte=since).order_by()
     found = dict(lately.values_list("state").annotate(Count("pk")))
-    return [(state.value, str(state.label), found.get(state.value, 0)) for state in State]
+    return [(state.value, str(state.label), found.get(state.value, 0)) for state in ORDER]
 
 
 def _open(request: HttpRequest, now: datetime) -> list[outcomes.Open]:
