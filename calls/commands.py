@@ -264,12 +264,15 @@ def _ask(command: Command, timeout: tuple[float, float]) -> dict[str, JSON]:
             "call_leg_id": dialled.call_leg_id,
             "call_control_id": dialled.call_control_id,
             "call_session_id": dialled.call_session_id,
+            "recording_id": dialled.recording_id or "",
         }
     call = command.call
     if call is None or not call.call_control_id:
         raise Rejected("Telnyx has not told this call's control id, so it cannot be addressed.")
-    line.act(call.call_control_id, command.kind, command.params, command_id=key, timeout=timeout)
-    return {}
+    told = line.act(
+        call.call_control_id, command.kind, command.params, command_id=key, timeout=timeout
+    )
+    return {"recording_id": told["recording_id"]} if "recording_id" in told else {}
 
 
 def accept(command: Command, answer: Mapping[str, JSON], status: int | None) -> None:

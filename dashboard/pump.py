@@ -17,7 +17,8 @@ from django.db import DatabaseError, close_old_connections
 
 from calls import commands, events, reconcile
 from calls.models import Heartbeat
-from recordings import erase, exports, fetch, timing
+from recordings import erase, exports, fetch, scrub, timing
+from recordings import reconcile as holdings
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,8 @@ def lanes() -> list[Lane]:
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
         Lane("sweep", lambda _: fetch.sweep(), every_s=600),
         Lane("old exports", lambda _: exports.sweep(), every_s=600),
+        Lane("holdings", lambda _: holdings.due(), every_s=5),
+        Lane("scrub", lambda _: scrub.due(), every_s=10),
     ]
 
 

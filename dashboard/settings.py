@@ -14,7 +14,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from dashboard import env
+from dashboard import env, media
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("TAPELINE_DATA", str(BASE_DIR / "var"))).resolve()
@@ -141,9 +141,10 @@ TELNYX_MEDIA_ALLOW = env.words("TELNYX_MEDIA_ALLOW") or [
 
 # Recordings
 
-MEDIA_ROOT = Path(env.text("MEDIA_STORAGE", str(DATA_DIR / "media")))
+_media = media.read(DATA_DIR)
+MEDIA_ROOT = _media.root
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": _media.backend,
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING
@@ -189,8 +190,8 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF, NONCE],  # the nonce is wavesurfer's shadow style and nobody else's
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
-        "connect-src": [SELF],
-        "media-src": [SELF],
+        "connect-src": [SELF, *filter(None, [_media.origin])],
+        "media-src": [SELF, *filter(None, [_media.origin])],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],

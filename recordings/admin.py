@@ -16,7 +16,7 @@ from access.admin import Operated
 from access.audit import record
 from calls.admin import LineEvidence
 from calls.ring import ring
-from recordings import fetch, notes
+from recordings import fetch, notes, scrub
 from recordings.models import Caption, Recording, Tag, Transcript
 
 MOST_FETCHED = 1_000  # at once, so that a slip of the mouse does not queue the whole library
@@ -40,7 +40,7 @@ class RecordingAdmin(LineEvidence):
     search_fields = ["recording_id__exact", "call__call_leg_id__exact", "sha256__exact"]
     search_help_text = "The whole id of a recording (ours or Telnyx's) or leg, or a SHA-256."
     ordering = ["-place"]
-    actions = ["fetch_again"]
+    actions = ["fetch_again", "verify"]
     exclude = ["urls", "from_reversed", "to_reversed", "place"]  # links are keys to the file
     readonly_fields = ["id"]
 
@@ -66,6 +66,22 @@ class RecordingAdmin(LineEvidence):
         ring("media")
         kept = len(chosen) - count
         text = f"{count} queued." + (f" {kept} need no download now." if kept else "")
+        self.message_user(request, text, messages.SUCCESS)
+
+    @admin.action(description="Verify the stored files")
+    def verify(self, request: HttpRequest, queryset: QuerySet[Recording]) -> None:
+        """Have the selected files read again soon, and compared with what they were."""
+        chosen = list(queryset[: MOST_FETCHED + 1])
+        if len(chosen) > MOST_FETCHED:
+            text = f"More than {MOST_FETCHED} recordings are selected; verify fewer at once."
+            self.message_user(request, text, messages.ERROR)
+            return
+        subject = chosen[0].subject if len(chosen) == 1 else "recordings"
+        record(request.user, "verify", subject, ids=[str(one.pk) for one in chosen])
+        count = scrub.ask_for(chosen)
+        text = f"{count} will be read again within seconds; damaged ones will say so."
+        if lacking := len(chosen) - count:
+            text += f" {lacking} have no stored file."
         self.message_user(request, text, messages.SUCCESS)
 
 

@@ -90,6 +90,7 @@ def _wav(file: BinaryIO, path: Path) -> Audio:
     data_bytes = size if told else end - data_at
     if data_at + data_bytes > end:
         raise NotAudio(f"The WAV file is cut short: {end - data_at:,} of {data_bytes:,} bytes.")
+    _check_rest(file, data_at + data_bytes, end)
     encoding, channels, rate, _, frame_bytes, bits = struct.unpack("<HHIIHH", layout[:16])
     if encoding == EXTENSIBLE and len(layout) >= 26:
         (encoding,) = struct.unpack_from("<H", layout, 24)
@@ -98,6 +99,22 @@ def _wav(file: BinaryIO, path: Path) -> Audio:
         frames = data_bytes // frame_bytes
         return Audio("wav", channels, rate, frames, proves_length, pcm_at=data_at)
     return _by_miniaudio(path, "wav", proves_length=proves_length)
+
+
+def _check_rest(file: BinaryIO, start: int, end: int) -> None:
+    """Raise NotAudio if what follows the samples are more samples, and no chunks."""
+    at = start + start % 2
+    for _ in range(MOST_CHUNKS):
+        if end - at < 8:  # padding
+            return
+        file.seek(at)
+        name, size = struct.unpack("<4sI", file.read(8))
+        if not name.isascii() or not name.decode().isprintable() or at + 8 + size > end + 1:
+            break
+        at += 8 + size + size % 2
+    raise NotAudio(
+        f"The WAV file's header tells of {start:,} bytes, and {end - start:,} more follow."
+    )
 
 
 def _chunks_up_to_data(file: BinaryIO) -> tuple[bytes, int]:

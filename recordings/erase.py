@@ -133,7 +133,7 @@ def _erase(recording: Recording) -> None:
         if recording.provider_erased_at is None:
             _erase_copy(recording)
         _finish(recording)
-    except (TelnyxError, Unusable, Gone, storage.NoRoom) as exc:
+    except (TelnyxError, Unusable, Gone, storage.Trouble) as exc:
         _try_later(recording, str(exc))
     except OperationalError as exc:  # the database is busy or gone: the lease ends by itself
         logger.warning("erasure of %s waits for the database: %s", recording.pk, exc)
@@ -153,7 +153,7 @@ def _erase_file(recording: Recording) -> None:
     shared = is_shared(recording)
     if recording.sha256 and not shared:
         for name in {recording.path, storage.content_name(recording.sha256, "dat")} - {""}:
-            storage.remove(name)
+            storage.delete(name)
     _tell(
         recording,
         "erase file",

@@ -28,7 +28,7 @@ from calls.telnyx.errors import TelnyxError
 from recordings import audio, download, erase, links, storage, timing
 from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
-from recordings.models import Recording, State
+from recordings.models import FoundBy, Recording, State
 from recordings.peaks import peaks
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,11 @@ MOST_FAILURES = len(BACKOFF_S) + 24  # also counts attempts that their process d
 NO_ROOM = timedelta(minutes=1)
 ERASING = timedelta(seconds=2)
 MISSING_AFTER = 6  # failures: half an hour, should Telnyx's list lag behind its webhooks
+
+IN_TURN = (  # an import of years keeps nobody else waiting
+    (FoundBy.WEBHOOK, FoundBy.ASKING),
+    (FoundBy.IMPORT,),
+)
 
 LACKING = (State.ANNOUNCED, State.WAITING_SPACE, State.FAILED, State.MISSING, State.CORRUPT)
 
@@ -86,26 +91,34 @@ def sweep() -> int:
 def _claim(due_before: datetime) -> Recording | None:
     """Take the recording that is due longest. The attempt is counted before anything can fail."""
     due = Recording.objects.filter(state__in=Recording.WANTED, due_at__lte=due_before)
-    for recording in due.select_related("call").order_by("due_at", "id")[:20]:
-        now = timezone.now()
-        taken = Recording.objects.filter(
-            pk=recording.pk,
-            state__in=Recording.WANTED,  # it may have been deleted meanwhile
-            attempts=recording.attempts,
-            due_at=recording.due_at,
-        ).change(
-            state=State.FETCHING,
-            since=now,
-            attempts=F("attempts") + 1,
-            failures=F("failures") + 1,
-            due_at=now + LEASE,
-            **recording.parties_of_call(),
-        )
-        if taken:
-            recording.attempts += 1
-            recording.failures += 1
-            return recording
+    for found_by in IN_TURN:
+        some = due.filter(found_by__in=found_by)
+        for recording in some.select_related("call").order_by("due_at", "id")[:20]:
+            if _is_ours(recording):
+                return recording
     return None
+
+
+def _is_ours(recording: Recording) -> bool:
+    """Say whether the claim of a recording succeeds."""
+    now = timezone.now()
+    taken = Recording.objects.filter(
+        pk=recording.pk,
+        state__in=Recording.WANTED,  # it may have been deleted meanwhile
+        attempts=recording.attempts,
+        due_at=recording.due_at,
+    ).change(
+        state=State.FETCHING,
+        since=now,
+        attempts=F("attempts") + 1,
+        failures=F("failures") + 1,
+        due_at=now + LEASE,
+        **recording.parties_of_call(),
+    )
+    if taken:
+        recording.attempts += 1
+        recording.failures += 1
+    return bool(taken)
 
 
 def _fetch(recording: Recording) -> None:
@@ -122,7 +135,7 @@ def _fetch(recording: Recording) -> None:
     except Erasing as exc:
         recording.failures -= 1  # nobody's fault
         _move(recording, State.ANNOUNCED, str(exc), due_at=timezone.now() + ERASING)
-    except storage.NoRoom as exc:
+    except storage.Trouble as exc:
         recording.failures -= 1  # nobody's fault, and no reason to give up one day
         _move(recording, State.WAITING_SPACE, str(exc), due_at=timezone.now() + NO_ROOM)
     except Refused as exc:
@@ -185,7 +198,7 @@ def _get_from(link: str, recording: Recording, beat: Callable[[], None]) -> File
         name = storage.content_name(body.sha256, sound.format)
         _claim_content(recording, body.sha256, name)
         waveform = _publish_peaks(recording, part, sound, body.sha256)
-        storage.publish(part, file, name)
+        storage.publish(part, file, name, beat=beat)
     return File(name, body.sha256, body.size, sound, waveform)
 
 
@@ -236,6 +249,8 @@ def _publish_peaks(recording: Recording, part: Path, sound: audio.Audio, sha256:
         with storage.draft(f"{recording.pk}.{recording.attempts}.peaks") as (draft, file):
             file.write(dat)
             storage.publish(draft, file, name)
+    except storage.Trouble:
+        raise
     except Exception as exc:  # whatever a decoder makes of odd bytes
         logger.exception("recording %s has no waveform: %s", recording.pk, exc)
         return ""
@@ -260,6 +275,7 @@ def _keep(recording: Recording, file: File) -> None:
             channels=file.sound.channels,
             duration_ms=file.sound.duration_ms,
             peaks=file.peaks,
+            checked_at=now,
             urls={},
         )
         if not kept:

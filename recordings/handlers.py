@@ -25,7 +25,18 @@ from calls.telnyx.payloads import (
 from calls.telnyx.values import text
 from recordings import said, timing
 from recordings.links import SAME_START
-from recordings.models import Caption, Recording, State, Tagging, Transcript, numbers, place_of
+from recordings.models import (
+    Caption,
+    FoundBy,
+    Recording,
+    RecordingQuerySet,
+    State,
+    Tagging,
+    Transcript,
+    numbers,
+    place_of,
+)
+from recordings.pairing import APART
 
 CHANNELS = {"single": 1, "dual": 2}
 FINISHED = "completed"  # Telnyx's status of a text that will not change
@@ -43,7 +54,9 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
         "since": now,
         "announced_at": now,
         "due_at": now,
+        "failures": 0,
         "reason": "",
+        "found_by": _found_by(row, event),
         "started_at": started_at,
         "start_inferred": saved.started_at is None,
         "urls": saved.urls,
@@ -77,6 +90,13 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
     transaction.on_commit(partial(ring, "media"))
 
 
+def _found_by(row: WebhookEvent, event: Event) -> str:
+    """Return how we learned of it: what Telnyx told when asked says so itself (asking.py)."""
+    told = event.payload.get("found_by")
+    is_ours = row.source == WebhookEvent.Source.RECONCILE and told in FoundBy.values
+    return str(told) if is_ours else FoundBy.WEBHOOK
+
+
 def _learnt(saved: RecordingSaved, call: Call) -> dict[str, object]:
     return {
         "recording_id": saved.recording_id or "",
@@ -91,7 +111,8 @@ def _learnt(saved: RecordingSaved, call: Call) -> dict[str, object]:
 def _same_file(call: Call, saved: RecordingSaved, started_at: datetime) -> Recording | None:
     """Return the row of this file: by its id, else by its start, which two sources may round.
 
-    A failure that Telnyx told becomes the file after all, if no other recording can have failed.
+    A failure that Telnyx told becomes the file after all, if no other recording can have failed;
+    so does one that we gave up as missing.
     """
     of_call = Recording.objects.filter(call=call)
     near = Q(started_at__range=(started_at - SAME_START, started_at + SAME_START))
@@ -107,9 +128,15 @@ def _same_file(call: Call, saved: RecordingSaved, started_at: datetime) -> Recor
     if files:
         return min(files, key=lambda recording: abs(recording.started_at - started_at))
     if 0 < _starts(call) <= of_call.count():
-        told_failures = of_call.filter(state=State.FAILED, attempts=0)
-        return told_failures.order_by("started_at").first()
+        silent = [one for one in of_call if _may_become(one, started_at)]
+        return min(silent, key=lambda one: abs(one.started_at - started_at), default=None)
     return None
+
+
+def _may_become(recording: Recording, started_at: datetime) -> bool:
+    """Say whether one without a file can be what began then: we know when a missing one did."""
+    is_near = abs(recording.started_at - started_at) <= APART
+    return recording.is_told_failure and (is_near or recording.state == State.FAILED)
 
 
 def _starts(call: Call) -> int:
@@ -126,13 +153,17 @@ def fail(row: WebhookEvent, event: Event, call: Call) -> None:
     """A recording failed at Telnyx, which does not say which: it is one that has no file yet."""
     at = row.occurred_at or row.received_at
     of_call = Recording.objects.filter(call=call)
-    if of_call.filter(started_at=at).exists() or 0 < _starts(call) <= of_call.count():
+    if of_call.filter(started_at=at).exists():
         return
-    reason = RecordingError.read(event.payload).reason or "it gave no reason"
+    told = RecordingError.read(event.payload).reason or "it gave no reason"
+    reason = f"Telnyx reported an error: {told}."
+    if 0 < _starts(call) <= of_call.count():
+        _explain_missing(of_call, reason)
+        return
     Recording.objects.create(
         call=call,
         state=State.FAILED,
-        reason=f"Telnyx reported an error: {reason}.",
+        reason=reason,
         since=row.received_at,
         announced_at=row.received_at,
         started_at=at,
@@ -141,6 +172,17 @@ def fail(row: WebhookEvent, event: Event, call: Call) -> None:
         **numbers(call.from_number, call.to_number),
     )
     projection.touch(call)
+
+
+def _explain_missing(of_call: RecordingQuerySet, reason: str) -> None:
+    """Say of one that was given up as missing why there is none."""
+    missing = of_call.filter(state=State.MISSING).order_by("started_at")
+    silent = next((recording for recording in missing if recording.is_told_failure), None)
+    if silent is not None:
+        Recording.objects.filter(pk=silent.pk).change(
+            state=State.FAILED, reason=reason, since=timezone.now(), due_at=None
+        )
+        projection.touch(silent.call)
 
 
 @handles("call.initiated")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import TextChoices
 
-from recordings import asking
+from recordings import asked
 from recordings.models import Recording, Transcript
 from recordings.said import Said
 
@@ -112,7 +112,7 @@ def _text(recording: Recording) -> tuple[Text, datetime | None, str]:
             )
     if told:
         return Text.EMPTY, None, ""
-    wanted = asking.of(recording)
+    wanted = asked.of(recording)
     if wanted is None:
         return Text.UNKNOWN, None, ""
     if not wanted.text:

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from calls.telnyx.errors import TelnyxError
-from recordings import asking, claims, fitting, missed, said, storage
+from recordings import asked, claims, fitting, missed, said, storage
 from recordings.alignment.child import NotAligned, align_apart
 from recordings.alignment.recogniser import model_for
 from recordings.models import Recording, Revision, State, Transcript
@@ -141,7 +141,7 @@ def _align(transcript: Transcript) -> None:
     recording = transcript.recording
     assert recording is not None  # noqa: S101  (else it was not ready)
     told = transcript.language or _language(transcript, recording)
-    language = told or asking.SITE_LANGUAGE
+    language = told or asked.SITE_LANGUAGE
     if model_for(language) is None:
         claims.keep(transcript, language=told)
         claims.leave(transcript, Timing.UNTIMED, NO_MODEL.format(language))
@@ -172,8 +172,8 @@ def _align(transcript: Transcript) -> None:
 def _language(transcript: Transcript, recording: Recording) -> str:
     """Return the language that was asked for; "" if nobody told one."""
     if transcript.source == Source.CAPTIONS:
-        return asking.language_of_captions(recording.call)
-    wanted = asking.of(recording)
+        return asked.language_of_captions(recording.call)
+    wanted = asked.of(recording)
     return wanted.language if wanted else ""
 
 

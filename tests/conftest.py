@@ -16,6 +16,7 @@ from nacl.signing import SigningKey
 
 from calls import events, intake
 from calls.line import telnyx
+from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
 
 # How quickly an example is drawn or run tells of a busy machine, not of the code under test.
 slow = [HealthCheck.too_slow]

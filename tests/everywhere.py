@@ -17,7 +17,7 @@ from dashboard.postgres import QUICK, lend
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OURS = (
     *("TELNYX_", "DATABASE_URL", "REDIS_URL", "TAPELINE_DATA", "MEDIA_STORAGE", "SECRET_KEY"),
-    *("PUBLIC_URL", "ALLOWED_HOSTS", "TIME_ZONE", "DEBUG", "METRICS_TOKEN", "PORT"),
+    *("AWS_", "S3_", "PUBLIC_URL", "ALLOWED_HOSTS", "TIME_ZONE", "DEBUG", "METRICS_TOKEN", "PORT"),
 )
 
 

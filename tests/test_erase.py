@@ -408,7 +408,7 @@ def test_an_erasure_that_was_killed_goes_on(stored, sam, store, settings, monkey
     recording = stored()
     forgets(store, recording)
     erase.request([recording], sam, REASON)
-    remove, calls = storage.remove, []
+    remove, calls = storage.delete, []
 
     def killed(name):
         remove(name)
@@ -416,7 +416,7 @@ def test_an_erasure_that_was_killed_goes_on(stored, sam, store, settings, monkey
         if len(calls) == 1:
             raise Killed
 
-    monkeypatch.setattr(storage, "remove", killed)
+    monkeypatch.setattr(storage, "delete", killed)
     with pytest.raises(Killed):
         erase.erase_due()
     assert erase.erase_due() == 0  # the lease
@@ -482,14 +482,14 @@ def test_a_file_stored_during_the_erasure_of_its_twin_is_not_lost(
     one = stored()
     other = announced()
     erase.request([one], sam, REASON)
-    remove = storage.remove
+    remove = storage.delete
 
     def slowly(name):
         if name.endswith(".wav"):
             fetch.fetch_due()  # the whole download happens just before the file is removed
         remove(name)
 
-    monkeypatch.setattr(storage, "remove", slowly)
+    monkeypatch.setattr(storage, "delete", slowly)
     erase.erase_due()
     assert fresh(other).state == "announced"
     assert "being erased" in fresh(other).reason

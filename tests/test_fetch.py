@@ -604,7 +604,9 @@ def test_the_lease_is_extended_while_bytes_flow(announced, store, monkeypatch):
 
 def test_without_room_it_waits_and_goes_on_later(announced, store, monkeypatch, settings):
     recording = announced(store.serve(whole(SOUND)))
-    monkeypatch.setattr(storage.shutil, "disk_usage", lambda path: SimpleNamespace(free=700 << 20))
+    monkeypatch.setattr(
+        storage.drafts.shutil, "disk_usage", lambda path: SimpleNamespace(free=700 << 20)
+    )
     for _ in range(3):
         due_now(recording)
         fetch.fetch_due()

@@ -19,7 +19,9 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture(autouse=True)
 def _room(monkeypatch):
-    monkeypatch.setattr(storage.shutil, "disk_usage", lambda path: Usage(1 << 40, 0, 1 << 40))
+    monkeypatch.setattr(
+        storage.drafts.shutil, "disk_usage", lambda path: Usage(1 << 40, 0, 1 << 40)
+    )
 
 
 @pytest.fixture
@@ -101,7 +103,9 @@ def test_work_for_later_does_not_make_the_desk_unready(client, pump):
 
 
 def test_a_full_disk_makes_the_desk_unready(client, pump, monkeypatch):
-    monkeypatch.setattr(storage.shutil, "disk_usage", lambda path: Usage(1 << 40, 1 << 40, 5000))
+    monkeypatch.setattr(
+        storage.drafts.shutil, "disk_usage", lambda path: Usage(1 << 40, 1 << 40, 5000)
+    )
 
     answer = client.get("/readyz")
 

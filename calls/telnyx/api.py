@@ -19,12 +19,13 @@ from calls.telnyx.readings import (
     Delivery,
     Dialled,
     Media,
+    Page,
     RecordingRow,
     TranscriptionRow,
     Voice,
 )
-from calls.telnyx.values import JSON, Unreadable, table
-from calls.telnyx.wire import ANSWER_BYTES, COMMAND_TIMEOUT, Timeout, Wire, segment
+from calls.telnyx.values import JSON, Unreadable, table, whole
+from calls.telnyx.wire import ANSWER_BYTES, COMMAND_TIMEOUT, PAGE_ROWS, Timeout, Wire, segment
 
 logger = logging.getLogger(__name__)
 Row = TypeVar("Row")
@@ -137,6 +138,13 @@ class Telnyx:
         times = _times("created_at", created_since, created_until)
         return self._all(RecordingRow.read, "/recordings", query | times)
 
+    def recordings_page(
+        self, number: int, *, created_since: datetime, created_until: datetime
+    ) -> Page[RecordingRow]:
+        """Read one page of the finished recordings of a time, the first being number 1."""
+        times = _times("created_at", created_since, created_until)
+        return _page(RecordingRow.read, self._wire.page("/recordings", times, number))
+
     def recording(self, recording_id: str) -> RecordingRow:
         """Read one recording, with fresh links."""
         return _one(RecordingRow.read, self._get(f"/recordings/{segment(recording_id)}"))
@@ -157,6 +165,14 @@ class Telnyx:
         """Yield the texts of recordings."""
         query = _query(recording_id=recording_id) | _times("created_at", created_since, None)
         return self._all(TranscriptionRow.read, "/recording_transcriptions", query)
+
+    def recording_transcriptions_page(
+        self, number: int, *, created_since: datetime, created_until: datetime
+    ) -> Page[TranscriptionRow]:
+        """Read one page of the texts of a time, the first being number 1."""
+        times = _times("created_at", created_since, created_until)
+        answer = self._wire.page("/recording_transcriptions", times, number)
+        return _page(TranscriptionRow.read, answer)
 
     def recording_transcription(self, recording_transcription_id: str) -> TranscriptionRow:
         """Read one text."""
@@ -220,6 +236,17 @@ class Telnyx:
 
     def _all(self, read: Read[Row], path: str, query: Mapping[str, str]) -> Iterator[Row]:
         return _readable(read, self._wire.rows(path, query))
+
+
+def _page(read: Read[Row], told: tuple[list[dict[str, JSON]], Mapping[str, JSON]]) -> Page[Row]:
+    rows, meta = told
+    pages, number, total = (
+        whole(meta.get(name)) for name in ("total_pages", "page_number", "total_results")
+    )
+    # lists of texts are asked for by number and answered with cursors, which count no pages
+    told_last = None if pages is None or number is None else number >= pages
+    is_last = len(rows) < PAGE_ROWS if told_last is None else told_last
+    return Page(list(_readable(read, rows)), is_last or not rows, total)
 
 
 def _one(read: Read[Row], row: Mapping[str, JSON]) -> Row:

@@ -7,10 +7,12 @@ Source: docs/telnyx.md#readings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from calls.telnyx.payloads import event_body
 from calls.telnyx.values import JSON, Unreadable, identifier, instant, links, table, text, whole
+
+Row = TypeVar("Row")
 
 
 def _required(row: Mapping[str, JSON], name: str) -> str:
@@ -109,6 +111,15 @@ class CallEvent:
             call_session_id=identifier(row.get("call_session_id")),
             raw=event_body(table(row.get("metadata")).get("event")),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """One page of a list."""
+
+    rows: list[Row]
+    is_last: bool
+    total: int | None  # rows of all pages, if Telnyx counts them
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,17 @@ class Wire:
             page, previous = sized | following, rows
         raise Unavailable(f"Telnyx's list has more than {MAX_PAGES} pages", maybe_applied=False)
 
+    def page(
+        self, path: str, query: Mapping[str, str], number: int
+    ) -> tuple[list[dict[str, JSON]], Mapping[str, JSON]]:
+        """Return the rows of one numbered page, and what is told about the list."""
+        numbered = {"page[number]": str(number), "page[size]": str(PAGE_ROWS)}
+        answer = self.ask("GET", path, query={**query, **numbered}).table()
+        rows = answer.get("data")
+        if not isinstance(rows, list):
+            raise Unavailable("Telnyx's list has no rows to read", maybe_applied=False)
+        return [row for row in rows if isinstance(row, dict)], table(answer.get("meta"))
+
 
 def segment(value: str) -> str:
     """Quote an id as one path segment. Raises ValueError for one that would change the path."""

@@ -1,9 +1,11 @@
 """The rows of recordings, a module for each thought."""
 
+from recordings.models.asking import Backfill, Sweep
 from recordings.models.notes import Comment, Review, Tag, Tagging
 from recordings.models.personal import Export, Listening, SavedView
 from recordings.models.recording import (
     DIGITS,
+    FoundBy,
     Recording,
     RecordingQuerySet,
     State,
@@ -15,9 +17,11 @@ from recordings.models.transcript import Caption, Revision, Transcript
 
 __all__ = [
     "DIGITS",
+    "Backfill",
     "Caption",
     "Comment",
     "Export",
+    "FoundBy",
     "Listening",
     "Recording",
     "RecordingQuerySet",
@@ -25,6 +29,7 @@ __all__ = [
     "Revision",
     "SavedView",
     "State",
+    "Sweep",
     "Tag",
     "Tagging",
     "Transcript",

@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.urls import reverse
 
 from access.policies import Right, may
-from calls.models import Call
+from calls.models import Call, Command
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PLACE_BITS = 20  # below the millisecond, from the id, so that no two recordings share a place
@@ -59,11 +59,19 @@ class State(models.TextChoices):
     ANNOUNCED = "announced", "On its way"
     FETCHING = "fetching", "Downloading"
     STORED = "stored", "Stored"
-    WAITING_SPACE = "waiting_space", "Waiting for disk space"
+    WAITING_SPACE = "waiting_space", "Waiting for storage"
     FAILED = "failed", "Failed"
     MISSING = "missing", "Missing"
     CORRUPT = "corrupt", "Damaged"
     DELETED = "deleted", "Deleted"
+
+
+class FoundBy(models.TextChoices):
+    """How we learned of a recording."""
+
+    WEBHOOK = "webhook", "Telnyx's webhook"
+    ASKING = "asking", "Asking Telnyx: its webhook never came"
+    IMPORT = "import", "Import of what Telnyx held"
 
 
 class RecordingQuerySet(models.QuerySet["Recording"]):
@@ -84,12 +92,17 @@ class Recording(models.Model):
     """One file that Telnyx made of a call, and our copy of it. Links are never the recording."""
 
     State = State
+    FoundBy = FoundBy
     WANTED = (State.ANNOUNCED, State.FETCHING, State.WAITING_SPACE)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     call = models.ForeignKey(Call, models.PROTECT, related_name="recordings")
     recording_id = models.CharField(max_length=255, blank=True)  # Telnyx's; some events lack it
     version = models.PositiveIntegerField(default=0)  # grows with every change a page can show
+    found_by = models.CharField(max_length=7, choices=FoundBy, default=FoundBy.WEBHOOK)
+    started_by = models.OneToOneField(
+        Command, models.SET_NULL, null=True, blank=True, related_name="made"
+    )  # the start that it is the outcome of; others than the desk start recordings too
 
     state = models.CharField(max_length=13, choices=State, default=State.ANNOUNCED)
     since = models.DateTimeField()  # of the present state
@@ -151,6 +164,15 @@ class Recording(models.Model):
                 condition=Q(state="deleted", due_at__isnull=False),
             ),
             models.Index(fields=["sha256"], name="recording_content", condition=~Q(sha256="")),
+            models.Index(
+                fields=["found_by", "due_at"],
+                name="recording_due_by_source",
+                condition=Q(due_at__isnull=False),
+            ),
+            models.Index(
+                fields=["checked_at"], name="recording_checked", condition=Q(state="stored")
+            ),
+            models.Index(fields=["path"], name="recording_by_file", condition=~Q(path="")),
             models.Index(fields=["from_reversed"], name="recording_from"),
             models.Index(fields=["to_reversed"], name="recording_to"),
         ]
@@ -165,6 +187,9 @@ class Recording(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state__in=State.values), name="recording_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(found_by__in=FoundBy.values), name="recording_found_by_known"
             ),
         ]
 
@@ -217,8 +242,9 @@ class Recording(models.Model):
 
     @property
     def is_told_failure(self) -> bool:
-        """Say whether Telnyx told of a failure: then there never was a file to fetch."""
-        return self.state == State.FAILED and self.attempts == 0
+        """Say whether Telnyx told of a failure, or of nothing: there never was a file to fetch."""
+        is_over = self.state in (State.FAILED, State.MISSING)
+        return is_over and not (self.recording_id or self.path or self.urls)
 
     @property
     def subject(self) -> str:

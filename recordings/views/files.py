@@ -1,18 +1,23 @@
-"""What is served of a recording's files. The bytes leave by X-Accel-Redirect: no page waits."""
+"""What is served of a recording's files. No page waits for the bytes.
+
+They leave by X-Accel-Redirect; from a bucket by a link of its own, which works for minutes only.
+"""
 
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from access import audit
 from access.policies import Right
 from recordings import storage, texts
+from recordings.models import Recording
 from recordings.peaks import coarser
 from recordings.views.gates import SERVED, fails_closed, for_our_pages, note, visible
 
 MOST_PIXELS = 4000  # twice the widest screen, 16 kB
+LINK_LIFE_S = 300  # of a link into a bucket, besides the length of what is heard through it
 
 
 @require_safe
@@ -30,14 +35,29 @@ def sound(request: HttpRequest, pk: UUID) -> HttpResponse:
         else:
             note(request, recording, "play", page=request.GET.get("page", "")[:16])
     name = texts.file_name(recording, recording.path.rpartition(".")[2])
+    disposition = content_disposition_header(is_download, name) or "inline"
+    link = _link(recording, disposition)
+    if link and request.method == "GET":  # such a link is signed for GET alone
+        return HttpResponseRedirect(link, headers=SERVED)
+    where = {} if link else {"X-Accel-Redirect": f"/_media/{recording.path}"}
     return HttpResponse(
         content_type=recording.content_type,
         headers={
             **SERVED,
-            "X-Accel-Redirect": f"/_media/{recording.path}",
+            **where,
             "ETag": f'"{recording.sha256}"',
-            "Content-Disposition": content_disposition_header(is_download, name) or "inline",
+            "Content-Disposition": disposition,
         },
+    )
+
+
+def _link(recording: Recording, disposition: str) -> str:
+    """Return a link that outlives one hearing: browsers follow it again with every seek."""
+    return storage.link(
+        recording.path,
+        lasts_s=LINK_LIFE_S + round(recording.duration_s or 0),
+        content_type=recording.content_type,
+        disposition=disposition,
     )
 
 
@@ -53,4 +73,6 @@ def waveform(request: HttpRequest, pk: UUID) -> HttpResponse:
         dat = coarser(storage.read(recording.peaks), most=MOST_PIXELS)
     except (OSError, ValueError) as exc:
         raise Http404("The waveform of this recording cannot be read.") from exc
+    except storage.Trouble as exc:
+        return HttpResponse(str(exc), status=503, content_type="text/plain", headers=SERVED)
     return HttpResponse(dat, content_type="application/octet-stream", headers=SERVED)

@@ -1,11 +1,8 @@
-"""Where files live: below MEDIA_ROOT, under the name that their content gives them.
+"""Files in the making, below MEDIA_ROOT/tmp on this machine's disk, wherever they go later.
 
-    tmp/<name>.part --publish, atomically--> <sha[:2]>/<sha>.<extension>
-
-A file is either whole and under its final name, or below tmp and nobody's.
+A draft is nobody's until it is published; whoever opened it removes it, and the sweep the rest.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -16,13 +13,12 @@ from typing import BinaryIO
 
 from django.conf import settings
 
+from recordings.storage.contract import NoRoom
+
 FREE_FLOOR_BYTES = (
     1 << 30
 )  # our choice: room for the largest file, so that it cannot fill the disk
-
-
-class NoRoom(Exception):
-    """The storage takes no file now; the text says why."""
+DEAD_AFTER = timedelta(hours=1)
 
 
 def local_path(name: str) -> Path:
@@ -32,35 +28,6 @@ def local_path(name: str) -> Path:
     if not name or ".." in path.parts or not path.is_relative_to(root):
         raise ValueError(f"{name!r} is no name of a stored file")
     return path
-
-
-@contextmanager
-def local_copy(name: str) -> Iterator[Path]:
-    """Yield where a file can be read on this machine. Raises FileNotFoundError."""
-    path = local_path(name)
-    if not path.is_file():
-        raise FileNotFoundError(f"The file {name} is not in the storage.")
-    yield path
-
-
-def exists(name: str) -> bool:
-    """Say whether there is a file of this name."""
-    return bool(name) and local_path(name).is_file()
-
-
-def size(name: str) -> int:
-    """Return how many bytes a file has. Raises FileNotFoundError."""
-    return local_path(name).stat().st_size
-
-
-def read(name: str) -> bytes:
-    """Return a whole file; for small ones. Raises FileNotFoundError."""
-    return local_path(name).read_bytes()
-
-
-def content_name(sha256: str, extension: str) -> str:
-    """Return the name of the file with this content."""
-    return f"{sha256[:2]}/{sha256}.{extension}"
 
 
 @contextmanager
@@ -101,42 +68,13 @@ def check_room(wanted_bytes: int = 0) -> None:
         )
 
 
-def publish(part: Path, file: BinaryIO, name: str) -> None:
-    """Give a draft its final name, durably. The same content twice is the same file."""
-    target = local_path(name)
-    file.flush()
-    os.fsync(file.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part.chmod(0o440)
-    part.replace(target)
-    for folder in (target.parent, target.parent.parent):
-        _sync_folder(folder)
-
-
-def remove(name: str) -> None:
-    """Remove a published file, durably; harmless if it is gone. Raises NoRoom."""
-    path = local_path(name)
-    with _disk_faults():
-        path.unlink(missing_ok=True)
-        if path.parent.is_dir():
-            _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def discard(prefix: str) -> None:
     """Remove the drafts whose names begin so."""
     for part in Path(settings.MEDIA_ROOT, "tmp").glob(f"{prefix}*.part"):
         part.unlink(missing_ok=True)
 
 
-def sweep(*, older_than: timedelta = timedelta(hours=1)) -> int:
+def sweep(*, older_than: timedelta = DEAD_AFTER) -> int:
     """Remove drafts whose writer must be dead; return how many."""
     removed = 0
     limit = time.time() - older_than.total_seconds()
