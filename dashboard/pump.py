@@ -69,7 +69,7 @@ def lanes() -> list[Lane]:
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
         Lane("sweep", lambda _: fetch.sweep(), every_s=600),
-        Lane("old exports", lambda _: exports.sweep(), every_s=600),
+        Lane("old exports", lambda _: exports.sweep(), every_s=60),
         Lane("holdings", lambda _: holdings.due(), every_s=5),
         Lane("scrub", lambda _: scrub.due(), every_s=10),
     ]

@@ -25,7 +25,7 @@ from django.utils import timezone
 from access.policies import Right, may
 from recordings import filters, listing, storage
 from recordings.bundle import Bundle
-from recordings.models import Export
+from recordings.models import Export, Recording
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ BEAT_S = 2.0
 BACKOFF_S = 30
 MOST_ATTEMPTS = 8
 ORPHANED_S = 3600.0
+STEP = 500
 FOLDER = "exports"
 
 
@@ -99,14 +100,15 @@ def make_due(*, overdue: timedelta = timedelta()) -> int:
 
 
 def sweep() -> int:
-    """Remove the ZIPs that are old, and the files that no row knows; return how many."""
+    """Remove ZIPs that are old or hold what was deleted, and unknown files; return how many."""
     removed = 0
-    old = Export.objects.filter(state=State.READY, ready_at__lt=timezone.now() - KEPT)
-    for export in old.defer("chosen"):
-        told = {"state": State.EXPIRED, "reason": "Its days were over.", "path": ""}
-        Export.objects.filter(pk=export.pk).update(**told)
-        _unlink(export.path)
-        removed += 1
+    old = timezone.now() - KEPT
+    for export in Export.objects.filter(state=State.READY):
+        if export.ready_at is not None and export.ready_at < old:
+            _expire(export, "Its days were over.")
+            removed += 1
+        elif not is_allowed(export):
+            removed += 1
     limit = timezone.now().timestamp() - ORPHANED_S
     for file in Path(settings.MEDIA_ROOT, FOLDER).glob("*.zip"):
         name = f"{FOLDER}/{file.name}"
@@ -114,6 +116,21 @@ def sweep() -> int:
             _unlink(name)
             removed += 1
     return removed
+
+
+def is_allowed(export: Export) -> bool:
+    """Say whether a ZIP that is ready may be served; one that holds a deleted recording goes."""
+    for start in range(0, len(export.chosen), STEP):
+        some = export.chosen[start : start + STEP]
+        if Recording.objects.filter(pk__in=some, state=Recording.State.DELETED).exists():
+            _expire(export, "A recording in it was deleted since: ask for another ZIP.")
+            return False
+    return True
+
+
+def _expire(export: Export, reason: str) -> None:
+    Export.objects.filter(pk=export.pk).update(state=State.EXPIRED, reason=reason, path="")
+    _unlink(export.path)
 
 
 def _claim(due_before: datetime) -> Export | None:

@@ -350,11 +350,11 @@ def at_publishing(monkeypatch, act, *, after=False):
     """Do something when a sound (not a waveform) is about to get, or has got, its name."""
     publish = storage.publish
 
-    def published(part, file, name):
+    def published(part, file, name, **more):
         is_sound = name.endswith(".wav")
         if is_sound and not after:
             act()
-        publish(part, file, name)
+        publish(part, file, name, **more)
         if is_sound and after:
             act()
 

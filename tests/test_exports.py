@@ -394,6 +394,22 @@ def test_after_three_days_the_file_is_gone_and_the_page_says_so(sam_in, sam):
     assert "Its days were over" in sam_in.get(EXPORTS).content.decode()
 
 
+@pytest.mark.parametrize("by", ["the sweep", "the download"])
+def test_a_zip_that_holds_a_deleted_recording_is_gone_with_it(sam_in, sam, by):
+    deleted, kept = keep(wav(0.2)), keep(wav(0.3))
+    export, other = ready(sam, deleted, kept), ready(sam, kept)
+    Recording.objects.filter(pk=deleted.pk).update(state="deleted")
+
+    if by == "the sweep":
+        assert exports.sweep() == 1
+    assert sam_in.get(f"{EXPORTS}{export.pk}/zip").status_code == 404
+
+    assert (fresh(export).state, files()) == ("expired", [other.path])
+    assert not AuditRow.objects.filter(verb="download").exists()
+    assert "was deleted since" in sam_in.get(EXPORTS).content.decode()
+    assert sam_in.get(f"{EXPORTS}{other.pk}/zip").status_code == 200
+
+
 def test_a_file_that_no_row_knows_goes_once_its_maker_must_be_dead(sam):
     export = ready(sam, keep())
     orphan = storage.local_path("exports/orphan.1.zip")

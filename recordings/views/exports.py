@@ -43,8 +43,8 @@ def notice(request: HttpRequest) -> HttpResponse:
 def download(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Send a ZIP that was made; every recording in it is on the audit trail before."""
     export = get_object_or_404(Export, pk=pk, owner=request.user.pk)
-    if export.state != Export.State.READY:
-        raise Http404(f"This ZIP is not here: {export.get_state_display()}.")
+    if export.state != Export.State.READY or not exports.is_allowed(export):
+        raise Http404("This ZIP is not here any more, or not yet: the page of exports says why.")
     name = f"recordings-{timezone.localtime(export.requested_at):%Y-%m-%dT%H-%M-%S%z}.zip"
     if request.method == "GET":
         subject = f"export {export.pk}"
