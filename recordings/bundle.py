@@ -160,12 +160,16 @@ def _calls_with_texts(recordings: list[Recording]) -> set[UUID]:
 
 
 def _unharmed(recording: Recording) -> BinaryIO:
-    """Return the open file, read once to see that it is what was stored. Raises Lacking."""
+    """Return the open file, read once to see that it is what was stored. Raises Lacking, Trouble.
+
+    A copy from a bucket is gone by its name then, and lives as long as it is open.
+    """
     if not recording.is_stored:
         state = State(recording.state).label
         raise Lacking(f"{state}: {recording.reason}" if recording.reason else f"{state}.")
     try:
-        file = storage.local_path(recording.path).open("rb")
+        with storage.local_copy(recording.path) as path:
+            file = path.open("rb")
     except FileNotFoundError as exc:
         raise Lacking("The file is not in the storage.") from exc
     except (OSError, ValueError) as exc:

@@ -85,9 +85,9 @@ def told(user: Person) -> dict[str, int]:
 
 
 def remove(export: Export) -> None:
-    """Forget an export and its file; whoever makes it finds out."""
+    """Forget an export and its file; whoever makes it finds out. Raises storage.Trouble."""
+    storage.delete(export.path)
     export.delete()
-    _unlink(export.path)
 
 
 def make_due(*, overdue: timedelta = timedelta()) -> int:
@@ -103,6 +103,8 @@ def sweep() -> int:
     """Remove ZIPs that are old or hold what was deleted, and unknown files; return how many."""
     removed = 0
     old = timezone.now() - KEPT
+    for export in Export.objects.filter(state=State.EXPIRED).exclude(path=""):
+        _clear(export)
     for export in Export.objects.filter(state=State.READY):
         if export.ready_at is not None and export.ready_at < old:
             _expire(export, "Its days were over.")
@@ -113,7 +115,7 @@ def sweep() -> int:
     for file in Path(settings.MEDIA_ROOT, FOLDER).glob("*.zip"):
         name = f"{FOLDER}/{file.name}"
         if file.stat().st_mtime < limit and not Export.objects.filter(path=name).exists():
-            _unlink(name)
+            storage.delete(name)
             removed += 1
     return removed
 
@@ -129,8 +131,18 @@ def is_allowed(export: Export) -> bool:
 
 
 def _expire(export: Export, reason: str) -> None:
-    Export.objects.filter(pk=export.pk).update(state=State.EXPIRED, reason=reason, path="")
-    _unlink(export.path)
+    Export.objects.filter(pk=export.pk).update(state=State.EXPIRED, reason=reason)
+    _clear(export)
+
+
+def _clear(export: Export) -> None:
+    """Remove the file of an export; where the storage cannot be used, the sweep tries again."""
+    try:
+        storage.delete(export.path)
+    except storage.Trouble as exc:
+        logger.warning("the file of export %s is still there: %s", export.pk, exc)
+    else:
+        Export.objects.filter(pk=export.pk).update(path="")
 
 
 def _claim(due_before: datetime) -> Export | None:
@@ -166,7 +178,7 @@ def _make(export: Export) -> None:
     except OperationalError as exc:  # the database is busy or gone: the lease ends by itself
         logger.warning("export %s waits for the database: %s", export.pk, exc)
     except Exception as exc:  # a row must outlive whatever files do to us
-        if not isinstance(exc, storage.NoRoom):
+        if not isinstance(exc, storage.Trouble):
             logger.exception("export %s: %s", export.pk, exc)
         _try_later(export, str(exc) or type(exc).__name__)
 
@@ -187,8 +199,12 @@ def _keys(export: Export) -> list[UUID]:
 
 
 def _zip(export: Export, keys: list[UUID]) -> None:
-    """Write the ZIP to a draft, publish it, and say that it is ready. Raises Lost, NoRoom."""
-    _update(export, total=len(keys))
+    """Write the ZIP to a draft, publish it, and say that it is ready. Raises Lost, Trouble.
+
+    The row names the file before it is there: so what a killed attempt published is removed.
+    """
+    storage.delete(export.path)
+    _update(export, total=len(keys), path="")
     bundle = Bundle(export.owner, keys)
     beat = _heartbeat(export, bundle)
     name = f"{FOLDER}/{export.pk}.{export.attempts}.zip"
@@ -198,7 +214,8 @@ def _zip(export: Export, keys: list[UUID]) -> None:
             file.write(block)
             beat()
         size = file.tell()
-        storage.publish(part, file, name)
+        _update(export, path=name)
+        storage.publish(part, file, name, beat=beat)
     try:
         _update(
             export,
@@ -213,7 +230,7 @@ def _zip(export: Export, keys: list[UUID]) -> None:
             ready_at=timezone.now(),
         )
     except Lost:
-        _unlink(name)
+        storage.delete(name)
         raise
 
 
@@ -253,8 +270,3 @@ def _end(export: Export, *, state: str, reason: str, due_at: datetime | None = N
         _update(export, state=state, reason=reason[:500], due_at=due_at)
     except Lost:
         logger.info("export %s was somebody else's by then", export.pk)
-
-
-def _unlink(name: str) -> None:
-    if name:
-        storage.local_path(name).unlink(missing_ok=True)

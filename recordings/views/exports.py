@@ -3,18 +3,20 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from access import audit
 from access.policies import Right, needs
-from recordings import exports
+from recordings import exports, storage
 from recordings.models import Export
 from recordings.views.gates import SERVED, fails_closed, for_our_pages
 
 MOST_LISTED = 50
+LINK_LIFE_S = 300
+ZIP = "application/zip"
 
 
 @needs(Right.DOWNLOAD)
@@ -51,13 +53,15 @@ def download(request: HttpRequest, pk: UUID) -> HttpResponse:
         audit.record(request.user, "export", subject, recordings=len(export.chosen))
         shipped = [f"recording {key}" for key in export.chosen]
         audit.record_each(request.user, "download", shipped, zip=subject)
+    disposition = f'attachment; filename="{name}"'
+    link = storage.link(
+        export.path, lasts_s=LINK_LIFE_S, content_type=ZIP, disposition=disposition
+    )
+    if link and request.method == "GET":  # such a link is signed for GET alone
+        return HttpResponseRedirect(link, headers=SERVED)
+    where = {} if link else {"X-Accel-Redirect": f"/_media/{export.path}"}
     return HttpResponse(
-        content_type="application/zip",
-        headers={
-            **SERVED,
-            "X-Accel-Redirect": f"/_media/{export.path}",
-            "Content-Disposition": f'attachment; filename="{name}"',
-        },
+        content_type=ZIP, headers={**SERVED, **where, "Content-Disposition": disposition}
     )
 
 
@@ -66,6 +70,10 @@ def download(request: HttpRequest, pk: UUID) -> HttpResponse:
 def remove(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give up an export that is being made, or remove one that is ready."""
     export = get_object_or_404(Export, pk=pk, owner=request.user.pk)
-    exports.remove(export)
-    messages.success(request, "The export is removed. The recordings are all there.")
+    try:
+        exports.remove(export)
+    except storage.Trouble as exc:
+        messages.warning(request, f"The export is still here: {exc} Try again in a minute.")
+    else:
+        messages.success(request, "The export is removed. The recordings are all there.")
     return redirect("recordings:exports")
