@@ -20,7 +20,7 @@ from calls.line import telnyx
 from calls.ring import ring
 from calls.telnyx.errors import TelnyxError
 from calls.telnyx.readings import Page, RecordingRow, TranscriptionRow
-from recordings import asking
+from recordings import strangers
 from recordings.models import Backfill, FoundBy
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def run(backfill: Backfill, pace: Pace) -> Iterator[Backfill]:
     passes = 1
     while backfill.part == Backfill.Part.RECORDINGS:
         page = pace.ask(lambda: _recordings(backfill))
-        new = asking.announce(page.rows, FoundBy.IMPORT)
+        new = strangers.announce(page.rows, FoundBy.IMPORT)
         events.apply_due()  # here, so that the next page finds no queue that live calls wait in
         shrank = backfill.shrank or (page.total or 0) < (backfill.total or 0)
         again = page.is_last and shrank and passes < MOST_PASSES
@@ -83,7 +83,7 @@ def run(backfill: Backfill, pace: Pace) -> Iterator[Backfill]:
     ring("media")
     while backfill.part == Backfill.Part.TEXTS:
         texts = pace.ask(lambda: _texts(backfill))
-        new = asking.announce_texts(texts.rows)
+        new = strangers.announce_texts(texts.rows)
         events.apply_due()
         _turn(backfill, texts, Backfill.Part.DONE, texts=backfill.texts + new)
         yield backfill
@@ -98,7 +98,7 @@ def count(since: datetime, until: datetime, pace: Pace) -> Iterator[tuple[int, i
     seen = unknown = 0
     while True:
         page = pace.ask(lambda: _recordings(asked))
-        seen, unknown = seen + len(page.rows), unknown + len(asking.strangers(page.rows))
+        seen, unknown = seen + len(page.rows), unknown + len(strangers.among(page.rows))
         yield seen, unknown, page.total
         if page.is_last:
             return

@@ -91,7 +91,7 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
 
 
 def _found_by(row: WebhookEvent, event: Event) -> str:
-    """Return how we learned of it: what Telnyx told when asked says so itself (asking.py)."""
+    """Return how we learned of it: what Telnyx told when asked says so itself (strangers.py)."""
     told = event.payload.get("found_by")
     is_ours = row.source == WebhookEvent.Source.RECONCILE and told in FoundBy.values
     return str(told) if is_ours else FoundBy.WEBHOOK

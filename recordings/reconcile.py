@@ -18,7 +18,7 @@ from calls import projection
 from calls.line import telnyx
 from calls.models import Call, Command
 from calls.telnyx.errors import TelnyxError
-from recordings import asking, outcomes
+from recordings import outcomes, strangers
 from recordings.handlers import CHANNELS
 from recordings.models import FoundBy, Recording, State, Sweep, numbers
 
@@ -69,8 +69,8 @@ def ask(*, since: datetime, now: datetime) -> tuple[int, int]:
     Raises TelnyxError.
     """
     listed = telnyx().recordings(created_since=since, created_until=now - YOUNG)
-    found, lost = asking.announce(listed, FoundBy.ASKING), 0
-    asking.announce_texts(telnyx().recording_transcriptions(created_since=since))
+    found, lost = strangers.announce(listed, FoundBy.ASKING), 0
+    strangers.announce_texts(telnyx().recording_transcriptions(created_since=since))
     legs = outcomes.unanswered(since=since).values_list("call__call_leg_id", flat=True)
     for leg in dict.fromkeys(legs):
         found_here, lost_here = settle(leg, now=now)
@@ -86,8 +86,8 @@ def settle(leg: str, *, now: datetime) -> tuple[int, int]:
     if not _late(leg, now):
         return 0, 0
     listed = list(telnyx().recordings(call_leg_id=leg))
-    found = asking.announce(listed, FoundBy.ASKING)
-    if asking.strangers(listed):  # they will be known in a moment, and settled the next time
+    found = strangers.announce(listed, FoundBy.ASKING)
+    if strangers.among(listed):  # they will be known in a moment, and settled the next time
         return found, 0
     with transaction.atomic():
         call = projection.locked(leg)
@@ -161,7 +161,7 @@ def _look(recording: Recording, now: datetime) -> int:
     held = Recording.objects.filter(pk=recording.pk, state=recording.state)
     try:
         listed = list(telnyx().recordings(call_leg_id=recording.call.call_leg_id))
-        found = asking.announce(listed, FoundBy.ASKING)
+        found = strangers.announce(listed, FoundBy.ASKING)
     except TelnyxError as exc:
         logger.info("recording %s is looked for later: %s", recording.pk, exc)
         held.update(due_at=now + AGAIN_AFTER)

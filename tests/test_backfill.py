@@ -19,7 +19,7 @@ from calls import board, reconcile
 from calls.line import telnyx
 from calls.models import Call
 from dashboard.templatetags.desk import phone
-from recordings import asking, backfill, fetch
+from recordings import backfill, fetch, strangers
 from recordings.models import Backfill, FoundBy, Recording, Transcript
 from tests.elsewhere import ROOT, environment
 from tests.loopback import Loopback, answer, fault
@@ -372,7 +372,7 @@ def test_the_command_shows_how_far_it_is(account):
 
 
 def test_a_dry_run_counts_and_changes_nothing(account, pace):
-    asking.announce(telnyx().recordings(call_leg_id="x"), FoundBy.ASKING)
+    strangers.announce(telnyx().recordings(call_leg_id="x"), FoundBy.ASKING)
     Recording.objects.exclude(recording_id=account.rows[0]["id"]).delete()
     before = Recording.objects.count(), Call.objects.count()
     out = command("--since", "2026-01-01", "--dry-run")

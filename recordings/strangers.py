@@ -33,7 +33,7 @@ def announce(rows: Iterable[RecordingRow], found_by: str) -> int:
 
     Known they are when their events have been applied.
     """
-    unknown = _untold(strangers(rows))
+    unknown = _untold(among(rows))
     if not unknown:
         return 0
     now = timezone.now()
@@ -51,7 +51,7 @@ def _tell(rows: Sequence[RecordingRow], found_by: str, now: datetime) -> None:
         writer.store(told[at : at + BATCH], source=WebhookEvent.Source.RECONCILE)
 
 
-def strangers(rows: Iterable[RecordingRow]) -> list[RecordingRow]:
+def among(rows: Iterable[RecordingRow]) -> list[RecordingRow]:
     """Keep the rows whose recording the desk does not know, each once."""
     listed = {row.recording_id: row for row in rows}
     known = set()
@@ -110,23 +110,20 @@ def _make_calls(rows: Sequence[RecordingRow], now: datetime) -> set[str]:
     by_leg = {_leg(row): row for row in rows}
     known = Call.objects.filter(call_leg_id__in=by_leg).values_list("call_leg_id", flat=True)
     new = by_leg.keys() - set(known)
-    Call.objects.bulk_create(
-        [
-            Call(
-                call_leg_id=leg,
-                call_control_id=by_leg[leg].call_control_id,
-                call_session_id=by_leg[leg].call_session_id,
-                conversation=by_leg[leg].call_session_id or leg,
-                closed_at=_heard_last(
-                    by_leg[leg], now
-                ),  # else its end would be news for the board
-                probe_at=None if _is_over(by_leg[leg], now) else now,
-            )
-            for leg in sorted(new)
-        ],
-        ignore_conflicts=True,
-    )
+    made = [_call(by_leg[leg], now) for leg in sorted(new)]
+    Call.objects.bulk_create(made, ignore_conflicts=True)
     return new
+
+
+def _call(row: RecordingRow, now: datetime) -> Call:
+    return Call(
+        call_leg_id=_leg(row),
+        call_control_id=row.call_control_id,
+        call_session_id=row.call_session_id,
+        conversation=row.call_session_id or _leg(row),
+        closed_at=_heard_last(row, now),  # now, its end would be news for the board
+        probe_at=None if _is_over(row, now) else now,
+    )
 
 
 def _heard_last(row: RecordingRow, now: datetime) -> datetime:
