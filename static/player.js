@@ -39,10 +39,11 @@ class RecordingPlayer extends HTMLElement {
     this.addEventListener("click", (event) => this.press(event.target));
     this.wave.addEventListener("keydown", (event) => this.key(event));
     this.speed.addEventListener("change", () => this.setSpeed(this.speed.value));
-    for (const line of document.querySelectorAll("button[data-at]")) {
-      line.disabled = false;
-      line.addEventListener("click", () => this.seek(Number(line.dataset.at), true));
-    }
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("button[data-at]");
+      if (button) this.seek(Number(button.dataset.at), true);
+    });
+    for (const button of document.querySelectorAll("button[data-at]")) button.disabled = false;
     document.querySelector("[data-lines]")?.removeAttribute("hidden");
     this.restoreSpeed();
     this.tell();
