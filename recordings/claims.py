@@ -2,7 +2,7 @@
 
     due --claim--> working --heartbeat--> keep | leave | postpone | try_later
 
-A claim is a lease, fenced by the attempts and by what the text said: who loses it leaves no trace.
+A claim is a lease, fenced by the attempts: who loses it leaves no trace.
 """
 
 import logging
@@ -55,12 +55,11 @@ def claim(due_before: datetime) -> Transcript | None:
 
 
 def held(transcript: Transcript) -> QuerySet[Transcript]:
-    """Return the row as long as it is ours, and says what it said when we took it."""
+    """Return the row as long as it is ours; whoever changes its text makes it due again."""
     return Transcript.objects.filter(
         pk=transcript.pk,
         timing=Timing.WORKING,
         attempts=transcript.attempts,
-        revision=transcript.revision,
     )
 
 

@@ -145,10 +145,19 @@ FIRST = "as it was written down"  # in place of a name: nobody here wrote it
 
 def changes(before: Sequence[Sentence], after: Sequence[Sentence]) -> Iterator[list[Part]]:
     """Yield what changed between two revisions: for each place, its words kept, gone and new."""
-    old, new = [each.text for each in before], [each.text for each in after]
+    old, new = _apart([each.text for each in before], [each.text for each in after])
     for kind, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind != "equal":
             yield _compared(" ".join(old[i:j]).split(), " ".join(new[k:m]).split())
+
+
+def _apart(old: list[str], new: list[str]) -> tuple[list[str], list[str]]:
+    """Return two lists without what they begin and end with alike: mostly nearly all of them."""
+    most = min(len(old), len(new))
+    first = next((at for at in range(most) if old[at] != new[at]), most)
+    most -= first
+    last = next((at for at in range(most) if old[-1 - at] != new[-1 - at]), most)
+    return old[first : len(old) - last], new[first : len(new) - last]
 
 
 def _compared(old: Sequence[str], new: Sequence[str]) -> list[Part]:

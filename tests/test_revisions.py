@@ -212,6 +212,27 @@ def test_people_who_correct_different_sentences_at_once_both_win():
     assert list(Revision.objects.values_list("number", flat=True)) == [0, 1, 2, 3, 4]
 
 
+def test_a_correction_between_reading_and_writing_is_not_lost(recording, lee, sam, monkeypatch):
+    transcript = said.best(recording)
+    read = said.sentences_of
+
+    def read_slowly(row):
+        found = read(row)
+        monkeypatch.setattr(said, "sentences_of", read)
+        revisions.correct(transcript, recording, 2, "Bye.", was="Goodbye.", by=sam)
+        return found
+
+    monkeypatch.setattr(said, "sentences_of", read_slowly)
+    revisions.correct(transcript, recording, 1, "Of course!", was="Of course.", by=lee)
+
+    assert sentences(recording) == ["I want a re fund.", "Of course!", "Bye."]
+    assert list(Revision.objects.values_list("number", "name")) == [
+        (0, revisions.FIRST),
+        (1, "sam"),
+        (2, "lee"),
+    ]
+
+
 # Timing
 
 

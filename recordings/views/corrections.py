@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from access import audit
 from access.policies import Right, may
 from calls.ring import ring
-from recordings import missed, revisions, said, timing
+from recordings import missed, revisions, said, timing, turns
 from recordings.models import Recording, Revision, Transcript
 from recordings.sentences import read
 from recordings.views.gates import fails_closed, for_our_pages, note, visible
@@ -181,8 +181,7 @@ def _row(
         return _form(request, recording, transcript, number, sentence.text, was=sentence.text)
     if not request.headers.get("HX-Request"):
         return redirect(f"{recording.get_absolute_url()}#transcript")
-    turn = {"number": number, "sentence": sentence, "speaker": what.speaker(sentence)}
-    shown = {"recording": recording, "said": what, "turn": turn, "may_correct": True}
+    shown = {"recording": recording, "said": what, "turn": turns.one(what, number)}
     return render(request, "recordings/_corrected.html", shown)
 
 

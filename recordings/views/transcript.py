@@ -9,9 +9,8 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from access.policies import Right, may
-from recordings import outlook, said, texts
+from recordings import outlook, said, texts, turns
 from recordings.models import Recording
-from recordings.said import Said
 from recordings.views.gates import SERVED, fails_closed, for_our_pages, note, visible
 
 READ = "read transcript"
@@ -34,25 +33,17 @@ def context(request: HttpRequest, recording: Recording) -> dict[str, object]:
     note(request, recording, READ)
     return shown | {
         "said": what,
-        "turns": turns(what),
+        "turns": turns.of(what, may_correct=may(request.user, Right.CORRECT)),
         "has_sides": any(sentence.channel is not None for sentence in what.sentences),
         "times_from": texts.sources(what),
         "left_out": texts.left_out(what) if what.is_timed else "",
-        "may_correct": may(request.user, Right.CORRECT) and what.transcript,
+        "may_correct": may(request.user, Right.CORRECT),
     }
 
 
 def may_retry(request: HttpRequest) -> bool:
     """Say whether a person may have a text looked at again, or looked for."""
     return may(request.user, Right.CORRECT) or may(request.user, Right.OPERATE)
-
-
-def turns(what: Said) -> list[dict[str, object]]:
-    """Return the rows of the transcript."""
-    return [
-        {"number": number, "sentence": sentence, "speaker": what.speaker(sentence)}
-        for number, sentence in enumerate(what.sentences)
-    ]
 
 
 @require_safe
