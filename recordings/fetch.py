@@ -27,6 +27,7 @@ from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
 from recordings.models import Recording, State
 from recordings.peaks import peaks
+from recordings.search.index import index
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def _claim(due_before: datetime) -> Recording | None:
     """Take the recording that is due longest. The attempt is counted before anything can fail."""
     due = Recording.objects.filter(state__in=Recording.WANTED, due_at__lte=due_before)
     for recording in due.select_related("call").order_by("due_at", "id")[:20]:
-        now = timezone.now()
+        now, parties = timezone.now(), recording.parties_of_call()
         taken = Recording.objects.filter(
             pk=recording.pk, attempts=recording.attempts, due_at=recording.due_at
         ).change(
@@ -88,8 +89,10 @@ def _claim(due_before: datetime) -> Recording | None:
             attempts=F("attempts") + 1,
             failures=F("failures") + 1,
             due_at=now + LEASE,
-            **recording.parties_of_call(),
+            **parties,
         )
+        if taken and parties:
+            index(recording.pk)
         if taken:
             recording.attempts += 1
             recording.failures += 1

@@ -23,8 +23,10 @@ from calls.telnyx.payloads import (
     TranscriptionSaved,
 )
 from calls.telnyx.values import text
+from recordings import conversation
 from recordings.links import SAME_START
 from recordings.models import Caption, Recording, State, Transcript, numbers, place_of
+from recordings.search.index import index
 
 CHANNELS = {"single": 1, "dual": 2}
 
@@ -64,6 +66,9 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
         Recording.objects.filter(pk=known.pk).change(**changes)
         known.recording_id = known.recording_id or saved.recording_id or ""
     known.attach_transcripts()
+    conversation.tell_pauses(call)
+    conversation.tell_agent(call)
+    index(known.pk)
     projection.touch(call)
     transaction.on_commit(partial(ring, "media"))
 
@@ -120,7 +125,7 @@ def fail(row: WebhookEvent, event: Event, call: Call) -> None:
     if of_call.filter(started_at=at).exists() or 0 < _starts(call) <= of_call.count():
         return
     reason = RecordingError.read(event.payload).reason or "it gave no reason"
-    Recording.objects.create(
+    failed = Recording.objects.create(
         call=call,
         state=State.FAILED,
         reason=f"Telnyx reported an error: {reason}.",
@@ -131,6 +136,8 @@ def fail(row: WebhookEvent, event: Event, call: Call) -> None:
         direction=call.direction,
         **numbers(call.from_number, call.to_number),
     )
+    conversation.tell_agent(call)
+    index(failed.pk)
     projection.touch(call)
 
 
@@ -138,10 +145,21 @@ def fail(row: WebhookEvent, event: Event, call: Call) -> None:
 def name_parties(row: WebhookEvent, event: Event, call: Call) -> None:
     """Tell the recordings that came before it who called whom."""
     caller, called = (text(event.payload.get(name), 255) for name in ("from", "to"))
-    if caller or called:
-        Recording.objects.filter(call=call, from_number="", to_number="").change(
+    unnamed = Recording.objects.filter(call=call, from_number="", to_number="")
+    if (caller or called) and (keys := list(unnamed.values_list("pk", flat=True))):
+        Recording.objects.filter(pk__in=keys).change(
             direction=text(event.payload.get("direction"), 8), **numbers(caller, called)
         )
+        for key in keys:
+            index(key)
+
+
+@handles("call.initiated")
+@handles("call.answered")
+@handles("call.hangup")
+def name_agent(row: WebhookEvent, event: Event, call: Call) -> None:
+    """Tell the recordings of the conversation who took the call, or made it, for the centre."""
+    conversation.tell_agent(call)
 
 
 @handles("call.recording.transcription.saved")
@@ -169,6 +187,7 @@ def keep_text(row: WebhookEvent, event: Event, call: Call) -> None:
     if recording is not None:
         Recording.objects.filter(pk=recording.pk).change()
         recording.tell_transcripts()
+        index(recording.pk)
     projection.touch(call)
 
 

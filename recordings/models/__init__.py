@@ -3,18 +3,21 @@
 from recordings.models.notes import Comment, Review, Tag, Tagging
 from recordings.models.personal import Export, Listening, SavedView
 from recordings.models.recording import (
-    DIGITS,
+    LENGTHS_MS,
     Recording,
     RecordingQuerySet,
     State,
+    first_place,
+    length_class,
+    moment_of,
     numbers,
     place_of,
-    reversed_digits,
 )
+from recordings.models.search import SearchText
 from recordings.models.transcript import Caption, Revision, Transcript
 
 __all__ = [
-    "DIGITS",
+    "LENGTHS_MS",
     "Caption",
     "Comment",
     "Export",
@@ -24,11 +27,14 @@ __all__ = [
     "Review",
     "Revision",
     "SavedView",
+    "SearchText",
     "State",
     "Tag",
     "Tagging",
     "Transcript",
+    "first_place",
+    "length_class",
+    "moment_of",
     "numbers",
     "place_of",
-    "reversed_digits",
 ]

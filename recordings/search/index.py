@@ -1,0 +1,57 @@
+"""Keeps the searched text of recordings right: call it when text, parties or place change.
+
+index(recording_id)        rebuild(after=...) for all, in batches, from where it stopped
+"""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.db import transaction
+
+from recordings import texts
+from recordings.models import Recording, SearchText
+from recordings.search.document import document
+
+BATCH = 500
+
+
+def index(recording_id: UUID) -> None:
+    """Write the searched text of a recording anew, if it changed; safe to repeat."""
+    with transaction.atomic():
+        # held, so that of two who index it the later one reads what the earlier one did not
+        held = Recording.objects.select_for_update(of=("self",)).select_related("call")
+        recording = held.filter(pk=recording_id).first()
+        if recording is None:
+            return
+        wanted = {"place": recording.place, "document": document_of(recording)}
+        row = SearchText.objects.filter(recording=recording)
+        if row.filter(**wanted).exists():
+            return
+        if not row.update(**wanted):
+            SearchText.objects.create(recording=recording, **wanted)
+
+
+def document_of(recording: Recording) -> str:
+    """Return the searched text of a recording as it should be."""
+    addresses = [recording.from_number, recording.to_number, recording.agent]
+    return document(said(recording), addresses, recording.call.caller_name)
+
+
+def said(recording: Recording) -> str:
+    """Return what was said: the newest text, else the captions."""
+    if written := texts.written(recording):
+        return written[-1].text
+    return "\n".join(line.text for line in texts.lines(recording))
+
+
+def rebuild(*, after: int = -1) -> Iterator[int]:
+    """Index every recording above a place, oldest first; yield each place that is done."""
+    while True:
+        rows = Recording.objects.filter(place__gt=after).order_by("place")
+        batch = list(rows.values_list("pk", "place")[:BATCH])
+        for pk, place in batch:
+            index(pk)
+            after = place
+            yield place
+        if len(batch) < BATCH:
+            return
