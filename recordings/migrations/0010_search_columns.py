@@ -17,17 +17,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             "SearchText",
             [
+                ("place", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "recording",
                     models.OneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
                         related_name="text",
-                        serialize=False,
                         to="recordings.recording",
                     ),
                 ),
-                ("place", models.BigIntegerField()),
                 ("document", models.TextField()),
             ],
         ),

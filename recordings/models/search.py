@@ -8,13 +8,13 @@ from recordings.models.recording import Recording
 class SearchText(models.Model):
     """The searched text of a recording; `recordings.search.index` keeps it right.
 
-    PostgreSQL has one index of months and words over it, SQLite the table `recordings_words`.
+    PostgreSQL has one index of times and words over it, SQLite the table `recordings_words`.
     """
 
-    recording = models.OneToOneField(
-        Recording, models.CASCADE, primary_key=True, related_name="text"
-    )
-    place = models.BigIntegerField()  # the recording's; without an index, or the planner took it
+    # The recording's. Automatic only in name: such a column is SQLite's own number of a row, so
+    # that the rows lie in the order of the library and are found without a second index.
+    place = models.BigAutoField(primary_key=True)
+    recording = models.OneToOneField(Recording, models.CASCADE, related_name="text")
     document = models.TextField()
 
     def __str__(self) -> str:

@@ -1,14 +1,14 @@
 """The text by which a recording is found: what was said, and tokens for who spoke.
 
-    " i want my refunds ~refund @sip @alice @example @com #0 #00 #001 #0010 #00105552121 "
+    " i want my refunds ~refund @sip @alice @example @com #0 #00 #001 ... #00105552121 "
 
-~ the stems of words   @ the words of names and addresses   # the digits of numbers, last one first
+~ stems of words   @ words of names and addresses   # every end of a number, its last digit first
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from recordings.search.query import DIGIT, ENDINGS, MOST_DIGITS, PARTY, STEM
+from recordings.search.query import DIGIT, MOST_DIGITS, PARTY, STEM
 from recordings.search.words import stem, words
 
 
@@ -22,14 +22,11 @@ def document(said: str, addresses: Sequence[str], name: str = "") -> str:
     return f" {' '.join(tokens)} "
 
 
-def _digits(addresses: Sequence[str]) -> Iterator[str]:
-    """Return the ends of numbers, each once: few digits as a token, many begin the whole one."""
-    reverses = filter(None, map(reversed_digits, addresses))
-    return iter(
-        dict.fromkeys(
-            DIGIT + reverse[:length] for reverse in reverses for length in (*ENDINGS, MOST_DIGITS)
-        )
-    )
+def _digits(addresses: Iterable[str]) -> Iterator[str]:
+    """Return each end of each number once: a token for every search, whatever its length."""
+    reverses = [reversed_digits(address) for address in addresses]
+    ends = (reverse[: length + 1] for reverse in reverses for length in range(len(reverse)))
+    return iter(dict.fromkeys(DIGIT + end for end in ends))
 
 
 def reversed_digits(number: str) -> str:

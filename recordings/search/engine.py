@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Q
 
 from access.policies import Right, may
 from recordings.filters import Filters, Invalid
 from recordings.models import Recording, Tag
 from recordings.search.query import ending, parse, parse_party
 from recordings.search.sources import (
+    Check,
     Column,
     Key,
     OutOfTime,
@@ -171,7 +171,7 @@ class _Search:
             return Probe(source, exc.found, (reached,))
         return Probe(source, places, (places[-1],) if len(places) == limit else None)
 
-    def rest(self, leader: Source) -> Q:
+    def rest(self, leader: Source) -> Check:
         """Return what is left to check of what a source gives."""
         match = leader.check
         for source in self.sources:
@@ -239,7 +239,7 @@ class _Times(_Search):
         return replace(self.cut(walk.keys, reached=walk.reached), count=count, is_exact=False)
 
     def _few(self, probe: Probe) -> Found:
-        places = _matching(probe.places, self.rest(probe.source))
+        places = self.rest(probe.source).keep(probe.places)
         span = self._span_after(self.chosen.after)
         later: list[Key] = [(place,) for place in places if span.low <= place < span.high]
         return replace(self.cut(later, reached=None), count=len(places))
@@ -252,10 +252,10 @@ class _Times(_Search):
     def _span_after(self, after: Key | None) -> Span:
         return self.span if after is None else self.span.after(after[0])
 
-    def _batch(self, source: Source, rest: Q) -> Batch:
+    def _batch(self, source: Source, rest: Check) -> Batch:
         def batch(after: Key | None, size: int) -> Walk:
             probe = self.ask(source, self._span_after(after), size)
-            return Walk([(place,) for place in _matching(probe.places, rest)], probe.reached)
+            return Walk([(place,) for place in rest.keep(probe.places)], probe.reached)
 
         return batch
 
@@ -275,7 +275,7 @@ class _Lengths(_Search):
                 f"More than {self.limits.sortable:,} recordings are of this number or party, too"
                 " many to sort by length. Narrow the days down, or sort by time."
             )
-        rest = self.span.within
+        rest = Check(self.span.within)
         for source in self.sources:
             rest &= source.whole
         return self.lead(self._batch(rest))
@@ -287,9 +287,9 @@ class _Lengths(_Search):
         return is_text or bool(self.span.within)
 
     def _few(self, probe: Probe) -> Found:
-        rest = self.rest(probe.source) & Q(duration_ms__isnull=False)
-        checked = Recording.objects.order_by().filter(rest, place__in=probe.places)
-        lengths = checked.values_list("duration_ms", "place")
+        places = self.rest(probe.source).keep(probe.places)
+        known = Recording.objects.order_by().filter(place__in=places, duration_ms__isnull=False)
+        lengths = known.values_list("duration_ms", "place")
         keys: list[Key] = sorted(
             ((ms or 0, place) for ms, place in lengths), reverse=self.chosen.longest_first
         )
@@ -301,7 +301,7 @@ class _Lengths(_Search):
         count = min(len(keys), self.limits.counted)
         return replace(page, count=count, is_exact=len(keys) <= self.limits.counted)
 
-    def _batch(self, rest: Q) -> Batch:
+    def _batch(self, rest: Check) -> Batch:
         def batch(after: Key | None, size: int) -> Walk:
             keys = by_length(
                 Recording.objects.all(),
@@ -309,17 +309,8 @@ class _Lengths(_Search):
                 after=after,
                 limit=size,
             )
-            kept = set(_matching([key[-1] for key in keys], rest))
+            kept = set(rest.keep([key[-1] for key in keys]))
             reached = keys[-1] if len(keys) == size else None
             return Walk([key for key in keys if key[-1] in kept], reached)
 
         return batch
-
-
-def _matching(places: list[int], rest: Q) -> list[int]:
-    """Keep, in their order, the places whose recordings meet the rest."""
-    if not rest or not places:
-        return places
-    met = Recording.objects.order_by().filter(rest, place__in=places)
-    kept = set(met.values_list("place", flat=True))
-    return [place for place in places if place in kept]

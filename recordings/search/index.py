@@ -23,12 +23,12 @@ def index(recording_id: UUID) -> None:
         recording = held.filter(pk=recording_id).first()
         if recording is None:
             return
-        wanted = {"place": recording.place, "document": document_of(recording)}
-        row = SearchText.objects.filter(recording=recording)
-        if row.filter(**wanted).exists():
+        document = document_of(recording)
+        old = SearchText.objects.filter(recording=recording)
+        if old.filter(place=recording.place, document=document).exists():
             return
-        if not row.update(**wanted):
-            SearchText.objects.create(recording=recording, **wanted)
+        old.delete()
+        SearchText.objects.create(place=recording.place, recording=recording, document=document)
 
 
 def document_of(recording: Recording) -> str:

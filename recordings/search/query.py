@@ -21,8 +21,7 @@ ITEM = re.compile(r'(-?)(?:"([^"]*)"?|([^\s"]+))')
 SHORTEST_BEGINNING = 3  # letters before a *, so that not half of all words begin so
 STEM, PARTY, DIGIT = "~", "@", "#"  # what no word begins with
 FULL_LENGTH = 7  # digits; of such a number, leading zeros are a prefix for dialling
-ENDINGS = (1, 2, 3, 4)  # digits of a number's end that are tokens of their own
-MOST_DIGITS = 32  # E.164 has at most 15
+MOST_DIGITS = 20  # of a number, from its end; E.164 has at most 15
 
 Run = tuple[str, ...]  # tokens that follow each other
 
@@ -50,11 +49,11 @@ class Clause:
         return all(len(run) == 1 for run in self.runs)
 
     def check(self) -> Q:
-        """Return the clause as a condition on documents: slow for many, and always right."""
+        """Return the clause as a condition on search texts: slow for many, and always right."""
         after = "" if self.begins else " "
         match = Q(pk__in=[])
         for run in self.runs:
-            match |= Q(text__document__contains=f" {' '.join(run)}{after}")
+            match |= Q(document__contains=f" {' '.join(run)}{after}")
         return match if self.is_wanted else ~match
 
     def for_those_who_may_not_read(self) -> "Clause":
@@ -91,7 +90,7 @@ def ending(number: str) -> Clause:
     if len(digits) >= FULL_LENGTH:
         endings.add(digits.lstrip("0") or digits)
     runs = tuple((DIGIT + each[::-1][:MOST_DIGITS],) for each in sorted(endings))
-    return Clause(party=runs, begins=len(digits) > ENDINGS[-1])
+    return Clause(party=runs)
 
 
 def _clauses(text: str, *, is_said: bool) -> Iterator[Clause]:

@@ -8,6 +8,7 @@ SQLite      FTS5 whose rowid is the place, so that its lists are in the order of
             Without positions: a phrase is looked up in the text itself, as on PostgreSQL.
 """
 
+from django.db import connection
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 TOKENS = """
@@ -42,7 +43,7 @@ BEGIN
       SELECT s.place FROM recordings_searchtext s
       WHERE recordings_tokens(s.place, s.document)
             @@ (asked && ('''%' || shift || '.' || (here >> shift) || '''')::tsquery)
-        AND s.place >= low AND s.place < high
+        AND s.place + 0 >= low AND s.place + 0 < high  -- never by the index of places
       ORDER BY s.place * step LIMIT wanted;
     GET DIAGNOSTICS found = ROW_COUNT;
     wanted := wanted - found;
@@ -116,3 +117,13 @@ def drop(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Take the index away; loading a million texts is quicker without."""
     for statement in DROPPED[schema_editor.connection.vendor]:
         schema_editor.execute(statement, params=None)
+
+
+def exists() -> bool:
+    """Say whether the index of words is there."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT to_regclass('searchtext_words') IS NOT NULL")
+        else:
+            cursor.execute("SELECT count(*) FROM sqlite_master WHERE name = 'recordings_words'")
+        return bool(cursor.fetchone()[0])

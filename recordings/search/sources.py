@@ -13,7 +13,7 @@ from typing import Protocol
 from django.db import connection
 from django.db.models import Q
 
-from recordings.models import Recording, RecordingQuerySet, Tagging, length_class
+from recordings.models import Recording, RecordingQuerySet, SearchText, Tagging, length_class
 from recordings.models.recording import LENGTHS_MS
 from recordings.search.query import Clause
 
@@ -59,15 +59,44 @@ class OutOfTime(Exception):
         self.place = place
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What is left to look at: columns of the recordings, and their texts."""
+
+    columns: Q = field(default_factory=Q)
+    texts: Q = field(default_factory=Q)
+
+    def __bool__(self) -> bool:
+        return bool(self.columns or self.texts)
+
+    def __and__(self, other: "Check") -> "Check":
+        return Check(self.columns & other.columns, self.texts & other.texts)
+
+    def keep(self, places: list[int]) -> list[int]:
+        """Keep, in their order, the places that pass."""
+        if self.columns and places:
+            met = Recording.objects.order_by().filter(self.columns, place__in=places)
+            places = _kept(places, met.values_list("place", flat=True))
+        if self.texts and places:
+            texts = SearchText.objects.filter(self.texts, place__in=places)
+            places = _kept(places, texts.values_list("place", flat=True))
+        return places
+
+
+def _kept(places: list[int], met: Iterable[int]) -> list[int]:
+    kept = set(met)
+    return [place for place in places if place in kept]
+
+
 class Source(Protocol):
     """One condition."""
 
     @property
-    def check(self) -> Q:
+    def check(self) -> Check:
         """What is left to check of each recording that the source gives."""
 
     @property
-    def whole(self) -> Q:
+    def whole(self) -> Check:
         """The condition, for recordings that another source gives."""
 
     def places(self, span: Span, limit: int, seconds: float) -> list[int]:
@@ -79,14 +108,14 @@ class Column:
     """A column, or several alternatives, with an index that goes on with the place."""
 
     alternatives: tuple[Q, ...] = (Q(),)
-    check: Q = field(default_factory=Q)
+    check: Check = field(default_factory=Check)
 
     @property
-    def whole(self) -> Q:
+    def whole(self) -> Check:
         match = Q()
         for each in self.alternatives:
             match |= each
-        return match
+        return Check(columns=match)
 
     def places(self, span: Span, limit: int, seconds: float) -> list[int]:
         """Return the first places of the span."""
@@ -126,11 +155,11 @@ class Tagged:
     """A tag by its key, so that one index finds and sorts; its taggings hold the place."""
 
     tag: int
-    check: Q = field(default_factory=Q)
+    check: Check = field(default_factory=Check)
 
     @property
-    def whole(self) -> Q:
-        return Q(taggings__tag=self.tag)
+    def whole(self) -> Check:
+        return Check(columns=Q(taggings__tag=self.tag))
 
     def places(self, span: Span, limit: int, seconds: float) -> list[int]:
         """Return the first places of the span."""
@@ -145,11 +174,11 @@ class Text:
     clauses: tuple[Clause, ...]
 
     @property
-    def check(self) -> Q:
+    def check(self) -> Check:
         return _all(clause for clause in self.clauses if not clause.is_simple)
 
     @property
-    def whole(self) -> Q:
+    def whole(self) -> Check:
         return _all(self.clauses)
 
     @property
@@ -199,11 +228,11 @@ class Text:
             return [place for (place,) in cursor.fetchall()]
 
 
-def _all(clauses: Iterable[Clause]) -> Q:
+def _all(clauses: Iterable[Clause]) -> Check:
     match = Q()
     for clause in clauses:
         match &= clause.check()
-    return match
+    return Check(texts=match)
 
 
 def _tsquery(clause: Clause) -> str:

@@ -17,6 +17,7 @@ import snowballstemmer
 APOSTROPHES = "'\u2018\u2019\u02bc\uff07"
 UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 WORD = re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}]+")
+PLAIN_WORD = re.compile(r"[a-z0-9]+")
 LONGEST = 40  # our choice: letters of a word that count; no spoken word has more
 STEMS_KEPT = 100_000  # more than the words of a language that people use
 
@@ -46,6 +47,9 @@ _folding = _Folding()
 
 def words(text: str) -> list[str]:
     """Return the words of a text, in order."""
+    if text.isascii():  # the same, three times as quick
+        found = PLAIN_WORD.findall(text.lower().replace("'", ""))
+        return [word[:LONGEST] for word in found]
     return [word[:LONGEST] for word in WORD.findall(text.translate(_folding))]
 
 
