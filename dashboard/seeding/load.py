@@ -213,19 +213,8 @@ def _drop() -> None:
 
 def _mend(say: Say) -> None:
     """Build the indexes that are not there."""
-    with connection.cursor() as cursor:
-        here = {
-            name
-            for model in INDEXED
-            for name in connection.introspection.get_constraints(cursor, model._meta.db_table)
-        }
-    lacking = [
-        (model, index)
-        for model in INDEXED
-        for index in model._meta.indexes
-        if index.name not in here
-    ]
-    for model, index in lacking:
+    wanted = lacking()
+    for model, index in wanted:
         say(f"\rBuilding {index.name} ...".ljust(60))
         with connection.schema_editor() as editor:
             editor.add_index(model, index)
@@ -233,8 +222,24 @@ def _mend(say: Say) -> None:
         say("\rBuilding the index of words ...".ljust(60))
         with connection.schema_editor() as editor:
             schema.create(None, editor)
-    if lacking:
+    if wanted:
         say("\n")
+
+
+def lacking() -> list[tuple[type[models.Model], models.Index]]:
+    """Return the indexes of the models that the database does not have."""
+    with connection.cursor() as cursor:
+        here = {
+            name
+            for model in INDEXED
+            for name in connection.introspection.get_constraints(cursor, model._meta.db_table)
+        }
+    return [
+        (model, index)
+        for model in INDEXED
+        for index in model._meta.indexes
+        if index.name not in here
+    ]
 
 
 def _settle() -> None:

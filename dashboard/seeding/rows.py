@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
 from dashboard.seeding.talk import SURNAMES, Sentence, conversation
 from recordings.models import State, place_of
@@ -81,16 +82,20 @@ def _number(chance: random.Random) -> str:
     return f"{region}{int(10_000_000 * chance.random()):07}"
 
 
+@lru_cache(1)
+def customers(town: str, count: int) -> list[str]:
+    """Return the numbers of those who call, the same in every stretch of time."""
+    chance = random.Random(town)  # noqa: S311  (the same customers every time)
+    return [_number(chance) for _ in range(count)]
+
+
 class Centre:
     """A contact centre with its people; deterministic by its seed."""
 
     def __init__(self, seed: str, sounds: Sequence[Sound], town: str, count: int) -> None:
         self.chance = random.Random(seed)  # noqa: S311  (the same calls every time)
         self.sounds = sounds
-        people = random.Random(town)  # noqa: S311  (the same customers in every stretch)
-        self.customers = [
-            _number(people) for _ in range(max(3, min(count, MOST_CALLS) // CALLS_PER_CUSTOMER))
-        ]
+        self.customers = customers(town, max(3, min(count, MOST_CALLS) // CALLS_PER_CUSTOMER))
 
     def calls(self, count: int, first: datetime, days: int) -> Iterator[Seed]:
         """Yield calls, oldest first."""
