@@ -41,7 +41,7 @@ class RecordingAdmin(LineEvidence):
     search_help_text = "The whole id of a recording (ours or Telnyx's) or leg, or a SHA-256."
     ordering = ["-place"]
     actions = ["fetch_again", "verify"]
-    exclude = ["urls", "from_reversed", "to_reversed", "place"]  # links are keys to the file
+    exclude = ["urls", "place", "length"]  # links are keys to the file
     readonly_fields = ["id"]
 
     @admin.display(description="seconds")

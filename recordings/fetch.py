@@ -30,6 +30,7 @@ from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
 from recordings.models import FoundBy, Recording, State
 from recordings.peaks import peaks
+from recordings.search.index import index
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def _claim(due_before: datetime) -> Recording | None:
 
 def _is_ours(recording: Recording) -> bool:
     """Say whether the claim of a recording succeeds."""
-    now = timezone.now()
+    now, parties = timezone.now(), recording.parties_of_call()
     taken = Recording.objects.filter(
         pk=recording.pk,
         state__in=Recording.WANTED,  # it may have been deleted meanwhile
@@ -113,8 +114,10 @@ def _is_ours(recording: Recording) -> bool:
         attempts=F("attempts") + 1,
         failures=F("failures") + 1,
         due_at=now + LEASE,
-        **recording.parties_of_call(),
+        **parties,
     )
+    if taken and parties:
+        index(recording.pk)
     if taken:
         recording.attempts += 1
         recording.failures += 1

@@ -23,7 +23,7 @@ from calls.telnyx.payloads import (
     TranscriptionSaved,
 )
 from calls.telnyx.values import text
-from recordings import said, timing
+from recordings import conversation, said, timing
 from recordings.links import SAME_START
 from recordings.models import (
     Caption,
@@ -37,6 +37,7 @@ from recordings.models import (
     place_of,
 )
 from recordings.pairing import APART
+from recordings.search.index import index
 
 CHANNELS = {"single": 1, "dual": 2}
 FINISHED = "completed"  # Telnyx's status of a text that will not change
@@ -86,6 +87,9 @@ def announce(row: WebhookEvent, event: Event, call: Call) -> None:
     known.attach_transcripts()
     if timing.ask(known.transcripts.filter(timing=Transcript.Timing.NONE)):
         transaction.on_commit(partial(ring, "texts"))
+    conversation.tell_pauses(call)
+    conversation.tell_agent(call)
+    index(known.pk)
     projection.touch(call)
     transaction.on_commit(partial(ring, "media"))
 
@@ -160,7 +164,7 @@ def fail(row: WebhookEvent, event: Event, call: Call) -> None:
     if 0 < _starts(call) <= of_call.count():
         _explain_missing(of_call, reason)
         return
-    Recording.objects.create(
+    failed = Recording.objects.create(
         call=call,
         state=State.FAILED,
         reason=reason,
@@ -171,6 +175,8 @@ def fail(row: WebhookEvent, event: Event, call: Call) -> None:
         direction=call.direction,
         **numbers(call.from_number, call.to_number),
     )
+    conversation.tell_agent(call)
+    index(failed.pk)
     projection.touch(call)
 
 
@@ -189,10 +195,21 @@ def _explain_missing(of_call: RecordingQuerySet, reason: str) -> None:
 def name_parties(row: WebhookEvent, event: Event, call: Call) -> None:
     """Tell the recordings that came before it who called whom."""
     caller, called = (text(event.payload.get(name), 255) for name in ("from", "to"))
-    if caller or called:
-        Recording.objects.filter(call=call, from_number="", to_number="").change(
+    unnamed = Recording.objects.filter(call=call, from_number="", to_number="")
+    if (caller or called) and (keys := list(unnamed.values_list("pk", flat=True))):
+        Recording.objects.filter(pk__in=keys).change(
             direction=text(event.payload.get("direction"), 8), **numbers(caller, called)
         )
+        for key in keys:
+            index(key)
+
+
+@handles("call.initiated")
+@handles("call.answered")
+@handles("call.hangup")
+def name_agent(row: WebhookEvent, event: Event, call: Call) -> None:
+    """Tell the recordings of the conversation who took the call, or made it, for the centre."""
+    conversation.tell_agent(call)
 
 
 @handles("call.recording.transcription.saved")
@@ -221,6 +238,7 @@ def keep_text(row: WebhookEvent, event: Event, call: Call) -> None:
     if recording is not None:
         Recording.objects.filter(pk=recording.pk).change()
         recording.tell_transcripts()
+        index(recording.pk)
     projection.touch(call)
 
 

@@ -15,6 +15,7 @@ from calls.telnyx.readings import RecordingRow
 from recordings import download
 from recordings.download import Refused, Unusable
 from recordings.models import Recording, numbers
+from recordings.search.index import index
 
 LINK_LIFE = timedelta(minutes=8)  # Telnyx signs them for ten
 SAME_START = timedelta(seconds=2)  # where no webhook named the recording's id
@@ -69,6 +70,7 @@ def refresh(recording: Recording) -> None:
             if not Recording.objects.held(recording).change(**changes):
                 raise Lost
             recording.attach_transcripts()
+            index(recording.pk)
     except IntegrityError as exc:
         raise Refused(
             f"Telnyx's recording {row.recording_id} is kept already, as another entry."

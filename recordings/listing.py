@@ -1,38 +1,30 @@
-"""The list of recordings, a page at a time: the one place that asks for what matches.
+"""The list of recordings as pages, files and "all that match" show it: the same rows and order.
 
-    find(user, filters.read(query)) -> Page          walk(user, query) -> every page after it
-    newer(user, filters, since) -> how many came      keys(user, query) -> the ids of all
-
-Pages, files of the list and "all that match" show the same rows in the same order.
+find(user, filters.read(query)) -> Page          walk(user, query) -> every page after it
+newer(user, filters, since) -> how many came      keys(user, query) -> the ids of all
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import QueryDict
+from django.utils import timezone
 
-from access.policies import Right, may
 from recordings import filters
-from recordings.models import Recording, RecordingQuerySet, place_of
+from recordings.models import Recording, first_place
+from recordings.search import engine, results
+from recordings.search.extract import Extract
 
-Person = AbstractBaseUser | AnonymousUser
+Person = User | AnonymousUser
 
-PAGE = 50
-STEP = 500  # rows at a time where all are wanted
-COUNTED = 1000
+PAGE = results.SIZE
+STEP = results.CHUNK  # rows at a time where all are wanted
 MOST_NEW = 100
 LONGEST = timedelta(hours=5)  # Telnyx records four at most, and sends the file some time later
-
-
-@dataclass(frozen=True, slots=True)
-class Snippet:
-    """The sentence that a search found, and its moment if that is known."""
-
-    parts: list[tuple[str, bool]]  # text, and whether it is what was looked for
-    at_s: float | None
+UNREAD = "Only numbers and addresses were searched: your account may not read transcripts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,35 +35,43 @@ class Page:
     count: str
     older: str | None  # the cursor of the next page
     note: str = ""  # what the reader must know of a list that is not whole
-    snippets: dict[UUID, Snippet] = field(default_factory=dict)
+    is_partial: bool = False  # time was up: the search goes on from `older`
+    snippets: dict[UUID, Extract] = field(default_factory=dict)
 
 
-def find(user: Person, chosen: filters.Filters, *, limit: int = PAGE) -> Page:
-    """Return a page of what a person may see and the filters let through."""
-    may_read = may(user, Right.LISTEN)
-    visible = Recording.objects.visible_to(user)
-    found, count = _search(visible, chosen, may_read=may_read)
-    rows = list(chosen.page(found)[: limit + 1])
-    older = str(rows[limit - 1].place) if len(rows) > limit else None
-    words_left_out = chosen.wants_words and not may_read
-    note = "Only numbers and addresses were searched: your account may not read transcripts."
+def find(user: Person, chosen: filters.Filters) -> Page:
+    """Return a page of what a person may see and asked for. Raises filters.Invalid."""
+    found = results.find(user, chosen)
     return Page(
-        rows[:limit],
-        f"{COUNTED:,}+" if count > COUNTED else str(count),
-        older,
-        note if words_left_out else "",
+        rows=found.recordings,
+        count=found.total,
+        older=found.after or None,
+        note=" ".join(filter(None, (UNREAD * found.words_left_out, _reached(found)))),
+        is_partial=found.is_partial,
+        snippets=found.extracts,
     )
+
+
+def _reached(found: results.Page) -> str:
+    """Say how far a search came whose time was up."""
+    if found.searched_to is not None:
+        day = timezone.localtime(found.searched_to)
+        return f"This search is slow: it came as far as {day:%-d %b %Y %H:%M}."
+    if found.searched_to_s is not None:
+        minutes, seconds = divmod(round(found.searched_to_s), 60)
+        return f"This search is slow: it came as far as a length of {minutes}:{seconds:02}."
+    return ""
 
 
 def walk(user: Person, query: QueryDict) -> Iterator[list[Recording]]:
     """Yield every page from the place in the query on. Raises filters.Invalid."""
-    query = query.copy()
+    chosen = filters.read(query)
     while True:
-        page = find(user, filters.read(query), limit=STEP)
-        yield page.rows
-        if page.older is None:
+        rows, after = results.step(user, chosen)
+        yield rows
+        if after is None:
             return
-        query[filters.CURSOR] = page.older
+        chosen = replace(chosen, after=after)
 
 
 def keys(user: Person, query: QueryDict, *, most: int) -> list[UUID]:
@@ -89,26 +89,17 @@ def newer(user: Person, chosen: filters.Filters, since: datetime) -> int:
 
     A recording is announced when it ends, so its place may be below others that are listed.
     """
+    recent = Recording.objects.visible_to(user).filter(place__gte=first_place(since - LONGEST))
+    came = recent.filter(announced_at__gt=since).values_list("place", flat=True)[:MOST_NEW]
+    return engine.matching(user, chosen, list(came))
+
+
+def neighbours(
+    user: Person, chosen: filters.Filters, recording: Recording
+) -> tuple[Recording | None, Recording | None]:
+    """Return what stands before and after a recording in a list. Raises filters.Invalid."""
+    places = engine.beside(user, chosen, recording)
     visible = Recording.objects.visible_to(user)
-    recent = visible.filter(place__gte=place_of(since - LONGEST, UUID(int=0)))
-    came = list(recent.filter(announced_at__gt=since).values_list("pk", flat=True)[:MOST_NEW])
-    if not came:
-        return 0
-    may_read = may(user, Right.LISTEN)
-    return chosen.choose(visible.filter(pk__in=came), may_read=may_read).distinct().count()
-
-
-def _search(
-    visible: RecordingQuerySet, chosen: filters.Filters, *, may_read: bool
-) -> tuple[RecordingQuerySet, int]:
-    """Return what matches, and how many that are, counted a little further than is told.
-
-    A few matches are found by their index and then sorted; many by walking back in time.
-    """
-    found = chosen.choose(visible, may_read=may_read)
-    matching = list(found.order_by().values_list("pk", flat=True)[: COUNTED + 1])
-    if chosen.is_search and len(matching) <= COUNTED:
-        found = visible.filter(pk__in=matching)
-    elif chosen.is_search:
-        found = chosen.choose(visible, may_read=may_read, by_time=True)
-    return found, len(matching)
+    found = {one.place: one for one in visible.filter(place__in=filter(None, places))}
+    before, after = (found.get(place) if place else None for place in places)
+    return before, after

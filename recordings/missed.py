@@ -6,6 +6,7 @@ from django.utils import timezone
 from calls.line import telnyx
 from recordings import claims
 from recordings.models import Recording, Transcript
+from recordings.search.index import index
 
 Timing, Source = Transcript.Timing, Transcript.Source
 
@@ -53,6 +54,7 @@ def is_told(transcript: Transcript, recording: Recording) -> bool:
         else:
             claims.keep(transcript, recording_transcription_id=text_id, **told_anew)
         recording.tell_transcripts()
+        index(recording.pk)
     transcript.text, transcript.status = found.text, found.status
     return not is_known
 

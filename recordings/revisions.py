@@ -17,6 +17,7 @@ from access import audit
 from recordings import said
 from recordings.fitting import reworded
 from recordings.models import Recording, Revision, Transcript
+from recordings.search.index import index
 from recordings.sentences import Sentence, joined, read, rows
 
 LONGEST = 2_000  # characters of a sentence: some two minutes of speech
@@ -103,6 +104,7 @@ def _revise(
                     **details,
                 )
                 Recording.objects.filter(pk=recording.pk).change()
+                index(recording.pk)
                 return current
     raise NotPossible("Too many people correct this transcript at once. Try again.")
 

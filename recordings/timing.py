@@ -20,6 +20,7 @@ from recordings import asked, claims, fitting, missed, said, storage
 from recordings.alignment.child import NotAligned, align_apart
 from recordings.alignment.recogniser import model_for
 from recordings.models import Recording, Revision, State, Transcript
+from recordings.search.index import index
 from recordings.sentences import ALIGNED, Sentence, aligned, joined, rows
 
 logger = logging.getLogger(__name__)
@@ -134,6 +135,7 @@ def _gather(transcript: Transcript, recording: Recording) -> bool:
     with transaction.atomic():
         claims.keep(transcript, text=transcript.text, segments=transcript.segments)
         recording.tell_transcripts()
+        index(recording.pk)
     return bool(told) or claims.leave(transcript, Timing.NONE, "")
 
 
@@ -167,6 +169,7 @@ def _align(transcript: Transcript) -> None:
                 segments=rows(sentences)
             )
         Recording.objects.filter(pk=recording.pk).change()
+        index(recording.pk)  # another text may be the best one now
 
 
 def _language(transcript: Transcript, recording: Recording) -> str:

@@ -4,19 +4,22 @@ from recordings.models.asking import Backfill, Sweep
 from recordings.models.notes import Comment, Review, Tag, Tagging
 from recordings.models.personal import Export, Listening, SavedView
 from recordings.models.recording import (
-    DIGITS,
+    LENGTHS_MS,
     FoundBy,
     Recording,
     RecordingQuerySet,
     State,
+    first_place,
+    length_class,
+    moment_of,
     numbers,
     place_of,
-    reversed_digits,
 )
+from recordings.models.search import SearchText
 from recordings.models.transcript import Caption, Revision, Transcript
 
 __all__ = [
-    "DIGITS",
+    "LENGTHS_MS",
     "Backfill",
     "Caption",
     "Comment",
@@ -28,12 +31,15 @@ __all__ = [
     "Review",
     "Revision",
     "SavedView",
+    "SearchText",
     "State",
     "Sweep",
     "Tag",
     "Tagging",
     "Transcript",
+    "first_place",
+    "length_class",
+    "moment_of",
     "numbers",
     "place_of",
-    "reversed_digits",
 ]

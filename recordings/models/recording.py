@@ -3,14 +3,13 @@
 announced -> fetching -> stored        also: waiting_space, failed, missing, corrupt, deleted
 """
 
-import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.urls import reverse
 
 from access.policies import Right, may
@@ -19,28 +18,33 @@ from calls.models import Call, Command
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PLACE_BITS = 20  # below the millisecond, from the id, so that no two recordings share a place
 LATEST_MS = (1 << 43) - 1  # the year 2248, so that a place fits the column
-DIGITS = 32  # of a number, kept for the search by its end; E.164 has at most 15
-
-
-def reversed_digits(number: str) -> str:
-    """Return the digits of a number from the last to the first; of a SIP address, of its user."""
-    return re.sub(r"\D", "", number.partition("@")[0])[::-1][:DIGITS]
+LENGTHS_MS = tuple(15_000 << step for step in range(10))  # 15 s to 2 h; where a class ends
 
 
 def numbers(from_number: str, to_number: str) -> dict[str, str]:
-    """Return the columns that hold who called whom, and find it again."""
-    return {
-        "from_number": from_number,
-        "to_number": to_number,
-        "from_reversed": reversed_digits(from_number),
-        "to_reversed": reversed_digits(to_number),
-    }
+    """Return the columns that hold who called whom."""
+    return {"from_number": from_number, "to_number": to_number}
 
 
 def place_of(started_at: datetime, pk: uuid.UUID) -> int:
     """Return where a recording stands in the library: by its start, then by its id."""
-    ms = min(max(0, (started_at - EPOCH) // timedelta(milliseconds=1)), LATEST_MS)
-    return (ms << PLACE_BITS) | (pk.int & ((1 << PLACE_BITS) - 1))
+    return first_place(started_at) | (pk.int & ((1 << PLACE_BITS) - 1))
+
+
+def first_place(moment: datetime) -> int:
+    """Return the lowest place that a recording started at this moment can have."""
+    ms = min(max(0, (moment - EPOCH) // timedelta(milliseconds=1)), LATEST_MS)
+    return ms << PLACE_BITS
+
+
+def moment_of(place: int) -> datetime:
+    """Return when the recording of a place started, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=place >> PLACE_BITS)
+
+
+def length_class(duration_ms: int) -> int:
+    """Return which class of lengths a recording belongs to."""
+    return sum(duration_ms >= end_ms for end_ms in LENGTHS_MS)
 
 
 class PlaceField(models.BigIntegerField):  # type: ignore[type-arg]
@@ -118,8 +122,6 @@ class Recording(models.Model):
     ended_at = models.DateTimeField(null=True)
     from_number = models.CharField(max_length=255, blank=True)
     to_number = models.CharField(max_length=255, blank=True)
-    from_reversed = models.CharField(max_length=DIGITS, blank=True)
-    to_reversed = models.CharField(max_length=DIGITS, blank=True)
     direction = models.CharField(max_length=8, blank=True)
 
     format = models.CharField(max_length=16, blank=True)  # wav or mp3
@@ -145,14 +147,31 @@ class Recording(models.Model):
     flagged = models.BooleanField(default=False)
     reviewed = models.BooleanField(default=False)
     paused = models.BooleanField(default=False)  # it was, at least once
+    # The class of its length: so "longer than" is some equalities, each in the order of the places
+    length = models.GeneratedField(
+        expression=Case(
+            When(duration_ms=None, then=Value(None)),
+            *(When(duration_ms__lt=end, then=Value(step)) for step, end in enumerate(LENGTHS_MS)),
+            default=Value(len(LENGTHS_MS)),
+        ),
+        output_field=models.PositiveSmallIntegerField(null=True),
+        db_persist=True,
+    )
 
     objects = RecordingQuerySet.as_manager()
 
     class Meta:
         ordering = ["-place"]
         indexes = [
-            models.Index(fields=["-started_at", "-id"], name="recording_newest"),
-            models.Index(fields=["state", "-started_at", "-id"], name="recording_by_state"),
+            models.Index(fields=["state", "-place"], name="recording_by_state"),
+            models.Index(fields=["direction", "-place"], name="recording_by_direction"),
+            models.Index(fields=["channels", "-place"], name="recording_by_channels"),
+            models.Index(fields=["has_transcript", "-place"], name="recording_by_transcript"),
+            models.Index(fields=["reviewed", "-place"], name="recording_by_reviewed"),
+            models.Index(fields=["-place"], name="recording_flagged", condition=Q(flagged=True)),
+            models.Index(fields=["-place"], name="recording_paused", condition=Q(paused=True)),
+            models.Index(fields=["length", "-place"], name="recording_by_length"),
+            models.Index(fields=["-duration_ms", "-place"], name="recording_longest"),
             models.Index(
                 fields=["due_at"],
                 name="recording_due",
@@ -173,8 +192,6 @@ class Recording(models.Model):
                 fields=["checked_at"], name="recording_checked", condition=Q(state="stored")
             ),
             models.Index(fields=["path"], name="recording_by_file", condition=~Q(path="")),
-            models.Index(fields=["from_reversed"], name="recording_from"),
-            models.Index(fields=["to_reversed"], name="recording_to"),
         ]
         constraints = [
             models.UniqueConstraint(

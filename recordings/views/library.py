@@ -35,9 +35,9 @@ SELECTS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "paused": ("Was paused", YES_NO),
 }
 TYPED = {
-    "party": ("Party or agent", "A whole number, address or agent"),
-    "longer": ("Longer than", "In seconds"),
-    "shorter": ("Shorter than", "In seconds"),
+    "party": ("Party or agent", "A name, address, number or agent."),
+    "longer": ("At least", "As 1:30, 90 or 5m."),
+    "shorter": ("At most", "As 1:30, 90 or 5m."),
 }
 ORDERS = {
     NEWEST: "Newest first",
@@ -70,11 +70,11 @@ def library(request: HttpRequest) -> HttpResponse:
     context = _form(request.GET) | {"views": views, "everything": EVERYTHING}
     try:
         chosen = filters.read(request.GET)
+        page = listing.find(request.user, chosen)
     except filters.Invalid as exc:
         # htmx swaps a 422 in, and a browser shows a 400 as it is
         status = 422 if is_htmx else 400
         return render(request, "recordings/list.html", context | {"problem": exc}, status=status)
-    page = listing.find(request.user, chosen)
     here = filters.address(request.GET, **{filters.CURSOR: None}).lstrip("?")
     context["current"] = next((view for view in views if view.query == here), None)
     context |= _found(request.GET, page, here) | {"news": _news(request.GET, here, asked_at)}
@@ -91,6 +91,7 @@ def _found(query: QueryDict, page: listing.Page, here: str) -> dict[str, object]
         "rows": rows_of(page, words=query.get("q", ""), here=here),
         "count": page.count,
         "note": page.note,
+        "is_partial": page.is_partial,
         "chips": [replace(chip, without=_whole(chip.without)) for chip in filters.chips(query)],
         "older": page.older and filters.address(query, after=page.older),
         "newest": query.get(filters.CURSOR) and _address(query, after=None),

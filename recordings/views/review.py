@@ -7,7 +7,6 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from access.policies import Right, may
 from calls.models import Call
 from calls.ring import ring
-from recordings import erase, filters, sounds, strip, timeline
+from recordings import erase, filters, listing, sounds, strip, timeline
 from recordings.forms.deletion import Deletion
 from recordings.models import Listening, Recording
 from recordings.sounds import Heard
@@ -108,22 +107,16 @@ def _neighbours(request: HttpRequest, recording: Recording) -> Neighbours:
     query = request.GET.get("list", "").lstrip("?")
     try:
         asked = QueryDict(query)
-        chosen = filters.read(asked)
+        found = listing.neighbours(_person(request), filters.read(asked), recording)
     except filters.Invalid as exc:
         return Neighbours(problem=str(exc))
-    may_read = may(request.user, Right.LISTEN)
-    visible = Recording.objects.visible_to(request.user)
-    found = chosen.choose(visible, may_read=may_read, by_time=True)
-    newer = found.filter(place__gt=recording.place).order_by("place")
-    older = found.filter(place__lt=recording.place).order_by("-place")
-    pages = [_page_of(rows.values_list("pk", flat=True).first(), query) for rows in (newer, older)]
-    return Neighbours(asked.urlencode(), *pages)
+    return Neighbours(asked.urlencode(), *(_page_of(one, query) for one in found))
 
 
-def _page_of(pk: UUID | None, query: str) -> str:
-    if pk is None:
+def _page_of(recording: Recording | None, query: str) -> str:
+    if recording is None:
         return ""
-    address = reverse("recordings:detail", args=[pk])
+    address = recording.get_absolute_url()
     return f"{address}?{urlencode({'list': query})}" if query else address
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from recordings.listing import Page, Snippet
+from recordings.listing import Page
 from recordings.marks import comments_of, tags_of
 from recordings.models import Recording, Tag
+from recordings.search.extract import Extract
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Row:
     recording: Recording
     tags: list[Tag]
     comments: int
-    snippet: Snippet | None
+    snippet: Extract | None
     address: str  # of its page, which knows by it the list and so the next and previous one
     moment: str  # of what the search found in it; "" where it found no words
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dashboard.bench import align, click, intake, machine, memory
+from dashboard.bench import align, click, intake, library, machine, memory
 from dashboard.bench.stage import Broken
 
-BENCHES = {bench.NAME: bench for bench in (intake, click, memory, align)}
+BENCHES = {bench.NAME: bench for bench in (intake, click, memory, align, library)}
 
 
 class Command(BaseCommand):
@@ -28,6 +28,12 @@ class Command(BaseCommand):
             choices=intake.Sizes.databases,
             help="measure intake on this one alone",
         )
+        parser.add_argument(
+            "--recordings",
+            type=int,
+            default=library.Sizes.recordings,
+            help="of the large library, which is compared with one of 10,000",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = options["names"] or list(BENCHES)
@@ -37,6 +43,8 @@ class Command(BaseCommand):
             raise CommandError("the figures come from /proc, which only Linux has")
         if options["rounds"] < 1 or options["seconds"] <= 0:
             raise CommandError("--rounds and --seconds must be more than nothing")
+        if options["recordings"] < library.SMALL:
+            raise CommandError(f"--recordings must be {library.SMALL:,} or more")
         self.is_json = options["json"]
         signal.signal(signal.SIGTERM, end)  # as Ctrl-C does, it leaves the stage tidily
         figures: dict[str, Any] = {"machine": machine.about()}
@@ -63,6 +71,8 @@ class Command(BaseCommand):
             return click.run(click.Sizes(), self.say)
         if name == align.NAME:
             return align.run(align.Sizes(), self.say)
+        if name == library.NAME:
+            return library.run(library.Sizes(options["recordings"]), self.say)
         return memory.run(memory.Sizes(), self.say)
 
     def say(self, line: str) -> None:

@@ -1,0 +1,244 @@
+"""What people ask of a library, timed: python -m dashboard.bench.questions RUNS, in a process of
+its own, because the settings name one database.
+
+Prints {"size": n, "classes": {name: [[ms, work_ms], ...]}}. Database time is all that is spent in
+cursors, fetching included: SQLite works while it is read. The work in it is the processor time of
+this thread and of PostgreSQL's process for it, which tells of a busy machine's neighbours nothing.
+"""
+
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.http import QueryDict
+
+Query = dict[str, str]
+PAGE = 50
+DEEP = 1_000  # the page that is far down
+COMMON = ("account", "order", "refund", "card", "invoice", "confirmation", "email", "colleague")
+OTHER = ("credit", "parcel", "supervisor", "cancel", "router", "appointment", "discount", "bank")
+PHRASES = (
+    *('"credit card"', '"account number"', '"your last name"', '"return label"', '"half past"'),
+    *('"short of staff"', '"tracking page"', '"three months at half the price"'),
+)
+
+
+class Timed(CursorWrapper):
+    """A cursor that knows how long all of them took."""
+
+    seconds = 0.0
+    work_s = 0.0
+    backend: Path | None = None  # what the kernel knows of PostgreSQL's process
+
+    @staticmethod
+    @contextmanager
+    def _clock() -> Iterator[None]:
+        began, work = time.perf_counter(), Timed._work()
+        try:
+            yield
+        finally:
+            Timed.seconds += time.perf_counter() - began
+            Timed.work_s += Timed._work() - work
+
+    @staticmethod
+    def _work() -> float:
+        ours = time.thread_time()
+        if Timed.backend is None:
+            return ours
+        return ours + int(Timed.backend.read_text().split()[0]) / 1e9
+
+    def execute(self, sql: Any, params: Any = None) -> Any:
+        """Run a statement."""
+        with self._clock():
+            return super().execute(sql, params)
+
+    def fetchone(self) -> Any:
+        """Return a row."""
+        with self._clock():
+            return self.cursor.fetchone()
+
+    def fetchmany(self, *size: int) -> Any:
+        """Return some rows."""
+        with self._clock():
+            return self.cursor.fetchmany(*size)
+
+    def fetchall(self) -> Any:
+        """Return all rows."""
+        with self._clock():
+            return self.cursor.fetchall()
+
+
+class Asker:
+    """Draws distinct questions from what the library holds."""
+
+    def __init__(self, seed: int) -> None:
+        from recordings.models import Recording
+
+        self.chance = random.Random(seed)  # noqa: S311  (the same questions every time)
+        self.recordings = Recording.objects.order_by()
+        places = self.recordings.order_by("place").values_list("place", flat=True)
+        self.first, self.last = places[0], places.reverse()[0]
+
+    def filters(self) -> dict[str, Callable[[], Query]]:
+        """Return each filter alone."""
+        pick = self.chance.choice
+        return {
+            "all": dict,
+            "direction": lambda: {"direction": pick(["incoming", "outgoing"])},
+            "number": lambda: {"number": self._someone().from_number},
+            "number, 4 digits": lambda: {"number": self._digits(4)},
+            "number, 2 digits": lambda: {"number": self._digits(2)},
+            "agent": lambda: {"party": self._agent()},
+            "party": lambda: {"party": self._name()},
+            "longer": lambda: {"longer": pick(["1:00", "4:30", "10m", "25m", "38m"])},
+            "shorter": lambda: {"shorter": pick(["0:35", "50", "2:00", "11m"])},
+            "state": lambda: {"state": pick(["stored", "failed", "missing", "deleted"])},
+            "channels": lambda: {"channels": pick(["1", "2"])},
+            "transcript": lambda: {"transcript": pick(["yes", "no"])},
+            "tag": lambda: {"tag": pick(["billing", "vip", "legal", "language"])},
+            "flagged": lambda: {"flagged": pick(["yes", "no"])},
+            "reviewed": lambda: {"reviewed": pick(["yes", "no"])},
+            "paused": lambda: {"paused": pick(["yes", "no"])},
+        }
+
+    def searches(self) -> dict[str, Callable[[], Query]]:
+        """Return each class of search for words."""
+        pick = self.chance.choice
+        return {
+            "no hit": lambda: {"q": self._nonsense()},
+            "10 hits": lambda: {"q": self._rare()},
+            "common": lambda: {"q": pick(COMMON)},
+            "phrase": lambda: {"q": pick(PHRASES)},
+            "two words": lambda: {"q": f"{pick(COMMON)} {pick(OTHER)}"},
+            "common and rare": lambda: {"q": f"{pick(COMMON)} {self._rare()}"},
+            "word and dates": lambda: {"q": pick(COMMON + OTHER)} | self.days(),
+            "word and party": lambda: {"q": pick(COMMON), "party": self._name()},
+            "word and agent": lambda: {"q": pick(COMMON), "party": self._agent()},
+            "word and number": lambda: {"q": pick(COMMON), "number": self._someone().to_number},
+        }
+
+    def days(self) -> Query:
+        """Return a range of days."""
+        from recordings.models import moment_of
+
+        some = moment_of(self.chance.randrange(self.first, self.last)).date()
+        until = some + timedelta(days=self.chance.choice([0, 6, 30, 90]))
+        return {"from": date.isoformat(some), "to": date.isoformat(until)}
+
+    def _someone(self) -> Any:
+        place = self.chance.randrange(self.first, self.last)
+        return self.recordings.filter(place__gte=place).order_by("place")[0]
+
+    def _digits(self, count: int) -> str:
+        return "".join(self.chance.choices("0123456789", k=count))
+
+    def _agent(self) -> str:
+        return str(self._someone().agent.partition("@")[0].removeprefix("sip:"))
+
+    def _name(self) -> str:
+        while not (name := self._someone().call.caller_name):
+            pass
+        return str(name)
+
+    def _nonsense(self) -> str:
+        return "".join(self.chance.choices("bcdfghklmnprstvwz", k=9))
+
+    def _rare(self) -> str:
+        """Return a word that some ten calls hold."""
+        from dashboard.seeding.talk import SURNAMES
+        from recordings.search.query import parse
+        from recordings.search.sources import Span, Text
+
+        for _ in range(200):
+            word = self.chance.choice(SURNAMES).lower()
+            text = Text(tuple(parse(f'"{word}"')))
+            if 5 <= len(text.places(Span(), 16, 5.0)) <= 15:
+                return word
+        return word
+
+
+def questions(asker: Asker) -> Iterator[tuple[str, Callable[[], Query], bool]]:
+    """Yield (name, draw a question, is it the far page?)."""
+    for name, ask in asker.filters().items():
+        yield name, ask, False
+        yield f"{name}, page 1,000", ask, True
+        yield f"{name}, dates", lambda ask=ask: ask() | asker.days(), False  # type: ignore[misc]
+    for sort in ("oldest", "longest", "shortest"):
+        yield sort, lambda sort=sort: {"sort": sort}, False  # type: ignore[misc]
+        yield f"{sort}, page 1,000", lambda sort=sort: {"sort": sort}, True  # type: ignore[misc]
+    for name, ask in asker.searches().items():
+        yield f"words: {name}", ask, False
+    yield "words: common, page 1,000", asker.searches()["common"], True
+
+
+def main(runs: int) -> None:
+    """Ask everything so many times and print how long each took."""
+    from django.contrib.auth.models import User
+
+    from recordings.models import Recording
+
+    user, _ = User.objects.get_or_create(username="bench", is_superuser=True)
+    connection.make_cursor = lambda cursor: Timed(cursor, connection)  # type: ignore[method-assign]
+    if connection.vendor == "postgresql":
+        connection.ensure_connection()
+        Timed.backend = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
+    asker = Asker(7)
+    classes = {}
+    for name, ask, is_far in questions(asker):
+        _time(user, ask(), is_far=is_far)  # the first of a kind also fills caches
+        classes[name] = [_time(user, ask(), is_far=is_far) for _ in range(runs)]
+        sys.stderr.write(f"{name}\n")
+    sys.stdout.write(json.dumps({"size": Recording.objects.count(), "classes": classes}))
+
+
+def _time(user: Any, query: Query, *, is_far: bool) -> tuple[float, float]:
+    """Ask one question; return the milliseconds of database time, and of work in it."""
+    from recordings.search.results import find
+
+    if is_far:
+        query = query | {"after": _far(user, query)}
+    chosen = _read(query)
+    Timed.seconds = Timed.work_s = 0.0
+    find(user, chosen)
+    return Timed.seconds * 1000, Timed.work_s * 1000
+
+
+def _far(user: Any, query: Query) -> str:
+    """Return the cursor of page 1,000, or of the last page if there are fewer."""
+    from dataclasses import replace
+
+    from recordings.filters import cursor
+    from recordings.search.engine import LIMITS, search
+
+    size = PAGE * (DEEP - 1)
+    patient = replace(LIMITS, seconds=60.0, first_batch=size, largest_batch=size)
+    found = search(user, _read(query), size=size, limits=patient)
+    if found.after is not None:
+        return cursor(found.after)
+    if not found.places:
+        return ""
+    shorter = max(1, len(found.places) - PAGE)
+    last = search(user, _read(query), size=shorter, limits=patient)
+    return "" if last.after is None else cursor(last.after)
+
+
+def _read(query: Query) -> Any:
+    from recordings import filters
+
+    asked = QueryDict(mutable=True)
+    asked.update(query)
+    return filters.read(asked)
+
+
+if __name__ == "__main__":
+    django.setup()
+    main(int(sys.argv[1]))

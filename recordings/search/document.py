@@ -1,0 +1,34 @@
+"""The text by which a recording is found: what was said, and tokens for who spoke.
+
+    " i want my refunds ~refund @sip @alice @example @com #0 #00 #001 ... #00105552121 "
+
+~ stems of words   @ words of names and addresses   # every end of a number, its last digit first
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from recordings.search.query import DIGIT, MOST_DIGITS, PARTY, STEM
+from recordings.search.words import stem, words
+
+
+def document(said: str, addresses: Sequence[str], name: str = "") -> str:
+    """Return the searched text of a recording; every token stands between spaces."""
+    spoken = words(said)
+    stems = {STEM + stem(word) for word in set(spoken) if stem(word) != word}
+    parties = dict.fromkeys([*addresses, name])
+    named = [PARTY + word for party in parties for word in words(party)]
+    tokens = [*spoken, *sorted(stems), *named, *_digits(addresses)]
+    return f" {' '.join(tokens)} "
+
+
+def _digits(addresses: Iterable[str]) -> Iterator[str]:
+    """Return each end of each number once: a token for every search, whatever its length."""
+    reverses = [reversed_digits(address) for address in addresses]
+    ends = (reverse[: length + 1] for reverse in reverses for length in range(len(reverse)))
+    return iter(dict.fromkeys(DIGIT + end for end in ends))
+
+
+def reversed_digits(number: str) -> str:
+    """Return the digits of a number from the last to the first; of a SIP address, of its user."""
+    return re.sub(r"\D", "", number.partition("@")[0])[::-1][:MOST_DIGITS]
