@@ -41,7 +41,7 @@ def rows_of(page: Page, *, words: str, here: str) -> list[Row]:
     return rows
 
 
-def _moment_of(recording: Recording, snippet: Snippet, words: str, here: str) -> str:
+def _moment_of(recording: Recording, snippet: Extract, words: str, here: str) -> str:
     at_s = None if snippet.at_s is None else f"{snippet.at_s:.1f}"
     return _page_of(recording, t=at_s, q=words, list=here)
 
