@@ -86,7 +86,11 @@ def again(recordings: Iterable[Recording]) -> int:
 
 def sweep() -> int:
     """Remove the drafts of dead fetchers; return how many."""
-    return storage.sweep()
+    try:
+        return storage.sweep()
+    except storage.Trouble as exc:
+        logger.warning("the sweep goes on later: %s", exc)
+        return 0
 
 
 def _claim(due_before: datetime) -> Recording | None:

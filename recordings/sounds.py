@@ -52,7 +52,7 @@ def of(recording: Recording) -> Heard | None:
         return None
     try:
         return _of_file(recording.peaks)
-    except (OSError, ValueError):  # the page is of use without it
+    except (OSError, ValueError, storage.Trouble):  # the page is of use without it
         return None
 
 

@@ -98,7 +98,7 @@ def _time(transcript: Transcript) -> None:
         logger.warning("transcript %s: somebody else works on it by now", transcript.pk)
     except OperationalError as exc:  # the database is busy or gone: the lease ends by itself
         logger.warning("transcript %s waits for the database: %s", transcript.pk, exc)
-    except (NotAligned, TelnyxError, FileNotFoundError, ValueError) as exc:
+    except (NotAligned, TelnyxError, FileNotFoundError, ValueError, storage.Trouble) as exc:
         claims.try_later(transcript, str(exc))
     except Exception as exc:  # a row must outlive whatever its file does to us
         logger.exception("transcript %s: %s", transcript.pk, exc)

@@ -2,6 +2,10 @@
 """Recordings in a bucket: fetched into it, served out of it, and nothing lost when it is away."""
 
 import hashlib
+import io
+import os
+import uuid
+import zipfile
 
 import pytest
 import requests
@@ -9,7 +13,7 @@ from django.db import DatabaseError
 
 from access import audit
 from access.models import AuditRow
-from recordings import fetch, storage
+from recordings import erase, exports, fetch, storage
 from recordings.models import Recording
 from tests.buckets import slow_down
 from tests.store import wav, whole
@@ -138,3 +142,66 @@ def test_the_waveform_passes_through_the_desk(client, sam, stored, kept):
     with kept.failing(slow_down):
         answer = client.get(url("peaks", stored))
     assert (answer.status_code, b"SlowDown" in answer.content) == (503, True)
+
+
+def test_a_zip_of_recordings_is_made_from_the_bucket_and_kept_there(client, sam, stored, kept):
+    gone = Recording.objects.get(pk=stored.pk)
+    gone.pk, gone.recording_id, gone.path = uuid.uuid4(), "gone", f"ab/{'ab' * 32}.wav"
+    gone.place = None
+    gone.save(force_insert=True)
+    export = exports.request(sam, chosen=[stored.pk, gone.pk])
+    exports.make_due()
+    export.refresh_from_db()
+    assert (export.state, export.lacking) == (
+        "ready",
+        [[str(gone.pk), "The file is not in the storage."]],
+    )
+
+    client.force_login(sam)
+    answer = client.get(f"/recordings/exports/{export.pk}/zip")
+
+    assert answer.status_code == 302
+    whole_zip = requests.get(answer["Location"], timeout=10)
+    assert whole_zip.headers["Content-Disposition"].startswith("attachment; filename=")
+    with zipfile.ZipFile(io.BytesIO(whole_zip.content)) as archive:
+        sounds = [name for name in archive.namelist() if name.endswith(".wav")]
+        assert [archive.read(name) for name in sounds] == [SOUND]
+    assert AuditRow.objects.filter(verb="download").count() == 1
+
+    exports.remove(export)
+    exports.sweep()
+    assert not storage.exists(export.path)
+
+
+def test_the_sweep_outlives_a_bucket_that_is_away(kept, settings):
+    old = settings.MEDIA_ROOT / "tmp" / "old.part"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    os.utime(old, (0, 0))
+    with kept.failing(slow_down):
+        fetch.sweep()
+    assert not old.exists()
+
+
+def test_the_player_may_mix_sound_that_comes_from_the_bucket(client, sam, stored):
+    client.force_login(sam)
+    page = client.get(f"/recordings/{stored.pk}/").content.decode()
+    assert 'crossorigin="anonymous"' in page  # else Web Audio hears silence
+
+
+def test_an_erased_recording_is_gone_from_the_bucket(sam, stored, kept, store):
+    store.rest(f"/recordings/{stored.recording_id}", {}, status=404)
+    erase.request([stored], sam, "asked for by the caller")
+    erase.erase_due()
+    assert kept.names() == []
+    stored.refresh_from_db()
+    assert stored.erased_at is not None
+
+
+def test_an_erasure_waits_for_a_bucket_that_is_away(sam, stored, kept):
+    erase.request([stored], sam, "asked for by the caller")
+    with kept.failing(slow_down):
+        erase.erase_due()
+    stored.refresh_from_db()
+    assert (stored.erased_at, len(kept.names())) == (None, 2)
+    assert stored.due_at is not None

@@ -66,6 +66,13 @@ def test_what_is_not_there_is_said_to_be_not_there(place):
         pass
 
 
+def test_what_goes_wrong_with_a_borrowed_file_is_no_fault_of_the_storage(place, settings):
+    keep()
+    with pytest.raises(OSError, match="mine"), storage.local_copy(NAME):
+        raise OSError("mine")
+    assert drafts(settings) == []
+
+
 def test_deleting_may_be_repeated(place):
     keep()
     storage.delete(NAME)

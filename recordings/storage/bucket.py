@@ -122,10 +122,9 @@ class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
     @contextmanager
     def local_copy(self, name: str) -> Iterator[Path]:
         drafts.check_room(self.size(name))
-        with drafts.draft(f"copy.{uuid.uuid4()}") as (path, file):
+        with drafts.scratch(f"copy.{uuid.uuid4()}") as path:
             for block in self.blocks(name, range(ENDLESS)):
-                file.write(block)
-            file.flush()
+                drafts.append(path, block)
             yield path
 
     def link(self, name: str, *, lasts_s: int, content_type: str, disposition: str) -> str:

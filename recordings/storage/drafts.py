@@ -38,7 +38,7 @@ def draft(name: str) -> Iterator[tuple[Path, BinaryIO]]:
     """
     part = local_path(f"tmp/{name}.part")
     try:
-        with _disk_faults():
+        with disk_faults():
             part.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
                 yield part, file
@@ -47,7 +47,26 @@ def draft(name: str) -> Iterator[tuple[Path, BinaryIO]]:
 
 
 @contextmanager
-def _disk_faults() -> Iterator[None]:
+def scratch(name: str) -> Iterator[Path]:
+    """Lend an empty file below tmp; what goes wrong inside the block is the borrower's own."""
+    part = local_path(f"tmp/{name}.part")
+    try:
+        with disk_faults():
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def append(part: Path, block: bytes) -> None:
+    """Write on. Raises NoRoom for whatever the disk says."""
+    with disk_faults(), part.open("ab") as file:
+        file.write(block)
+
+
+@contextmanager
+def disk_faults() -> Iterator[None]:
     """Turn what the disk says into NoRoom."""
     try:
         yield
@@ -58,7 +77,7 @@ def _disk_faults() -> Iterator[None]:
 def check_room(wanted_bytes: int = 0) -> None:
     """Raise NoRoom if a file of this size would leave too little free."""
     root = Path(settings.MEDIA_ROOT)
-    with _disk_faults():
+    with disk_faults():
         root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(root).free
     if free - wanted_bytes < FREE_FLOOR_BYTES:
