@@ -244,6 +244,6 @@ def lacking() -> list[tuple[type[models.Model], models.Index]]:
 
 def _settle() -> None:
     """Let PostgreSQL know what there is now; it would find out by itself within minutes."""
-    if connection.vendor == "postgresql":
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")

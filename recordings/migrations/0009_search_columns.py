@@ -58,6 +58,6 @@ class Migration(migrations.Migration):
         index("recording_by_reviewed", "reviewed", "-place"),
         index("recording_flagged", "-place", condition=Q(flagged=True)),
         index("recording_paused", "-place", condition=Q(paused=True)),
-        index("recording_by_length", "length", "-place"),
+        index("recording_by_length", "length", "-place", "duration_ms"),
         index("recording_longest", "-duration_ms", "-place"),
     ]

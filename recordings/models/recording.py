@@ -170,7 +170,7 @@ class Recording(models.Model):
             models.Index(fields=["reviewed", "-place"], name="recording_by_reviewed"),
             models.Index(fields=["-place"], name="recording_flagged", condition=Q(flagged=True)),
             models.Index(fields=["-place"], name="recording_paused", condition=Q(paused=True)),
-            models.Index(fields=["length", "-place"], name="recording_by_length"),
+            models.Index(fields=["length", "-place", "duration_ms"], name="recording_by_length"),
             models.Index(fields=["-duration_ms", "-place"], name="recording_longest"),
             models.Index(
                 fields=["due_at"],

@@ -44,6 +44,7 @@ class Limits:
     first_batch: int = 200
     largest_batch: int = 4_000
     seconds: float = 0.25  # for a page
+    sort_seconds: float = 1.0  # for what is to be sorted by length
     count_seconds: float = 0.05  # after which a page that is full counts no further
 
 
@@ -287,6 +288,11 @@ class _Times(_Search):
 
 class _Lengths(_Search):
     """In the order of length; what nobody knows the length of is left out."""
+
+    @property
+    def left(self) -> float:
+        """Seconds for all of a party's recordings, which are sorted as a whole or not at all."""
+        return self.limits.sort_seconds
 
     def page(self) -> Found:
         """Return the page after the cursor. Raises Invalid for what would take too long."""

@@ -58,7 +58,6 @@ END $$
 """
 POSTGRESQL = (
     TOKENS,
-    "ALTER TABLE recordings_searchtext SET (toast_tuple_target = 128)",  # keeps the rows narrow
     # without a list of pending entries, through which each search would have to go
     "CREATE INDEX searchtext_words ON recordings_searchtext"
     " USING gin (recordings_tokens(place, document)) WITH (fastupdate = off)",

@@ -119,12 +119,15 @@ class Column:
 
     def places(self, span: Span, limit: int, seconds: float) -> list[int]:
         """Return the first places of the span."""
+        rows = Recording.objects.order_by()
         found = [
-            Recording.objects.order_by().filter(each, span.within).values_list("place", flat=True)
+            rows.filter(each, span.within).values_list("place", flat=True)
             for each in self.alternatives
         ]
+        if len(found) > 1 and connection.features.supports_slicing_ordering_in_compound:
+            # else PostgreSQL sorts all of them; SQLite merges them in order and stops
+            found = [each.order_by(span.order)[:limit] for each in found]
         first, *others = found
-        # both databases merge what each index gives in order, and stop at the limit
         merged = first.union(*others, all=True) if others else first
         return list(merged.order_by(span.order)[:limit])
 
