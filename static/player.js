@@ -6,7 +6,8 @@
 // tapeline:paused, tapeline:span, tapeline:pin {id}. Every button[data-at] on the page seeks.
 import { Channels } from "./player-channels.js";
 import { keepPlace, takeTurns, startAt } from "./player-memory.js";
-import { openHelp, register } from "./keys.js";
+import { openHelp } from "./keys.js";
+import { registerKeys } from "./player-keys.js";
 import { Timeline, clock } from "./timeline.js";
 
 const SPEED = "tapeline-speed";
@@ -45,7 +46,7 @@ class RecordingPlayer extends HTMLElement {
     this.loop = null;
     this.listen();
     this.wire();
-    this.registerKeys();
+    registerKeys(this);
     this.restore();
     startAt(this);
     keepPlace(this);
@@ -260,30 +261,6 @@ class RecordingPlayer extends HTMLElement {
     enable();
   }
 
-  registerKeys() {
-    const move = (by) => () => this.seek(this.time + by);
-    register("Play", ["Space", "k"], "Play or pause", () => this.toggle());
-    register("Play", "ArrowLeft", "Back 5 seconds", move(-5));
-    register("Play", "ArrowRight", "On 5 seconds", move(5));
-    register("Play", "j", "Back 10 seconds", move(-10));
-    register("Play", "l", "On 10 seconds", move(10));
-    register("Play", "<", "Slower", () => this.changeSpeed(-1));
-    register("Play", ">", "Faster", () => this.changeSpeed(1));
-    register("Play", "s", "Skip silence, or not", () => this.setSkip(!this.find("skip").checked, true));
-    register("Go to", [..."0123456789"], "A tenth: 5 is the middle", ({ key }) =>
-      this.seek((this.duration * Number(key)) / 10),
-    );
-    register("Go to", "Home", "Start", () => this.seek(0));
-    register("Go to", "End", "End", () => this.seek(this.duration));
-    register("Go to", "p", "Next pause or event", () => this.nextMark());
-    register("Loop", "[", "Loop from here", () => this.setLoopFrom());
-    register("Loop", "]", "Loop up to here", () => this.setLoopTo());
-    register("Loop", "\\", "No loop", () => (this.span = null));
-    const follow = (name) => () => document.querySelector(`[data-neighbour=${name}]`)?.click() ?? false;
-    register("Results", "n", "Next recording", follow("next"));
-    register("Results", "b", "Recording before", follow("previous"));
-  }
-
   restore() {
     const speed = stored(SPEED);
     if ([...this.find("speed").options].some(({ value }) => value === speed)) this.setSpeed(speed);
@@ -311,7 +288,7 @@ class RecordingPlayer extends HTMLElement {
   }
 
   nextMark() {
-    const mark = this.timeline.markAfter(this.time + 0.05);
+    const mark = this.timeline.markAfter(this.time);
     if (!mark) return say("Nothing more happens in this recording.");
     this.seek(mark.start);
     this.timeline.tellMark(mark);

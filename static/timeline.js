@@ -1,7 +1,10 @@
 // The waveform and what happened on it, from the server's peaks and facts: no browser decodes a
 // file to draw it. Without a waveform the marks are drawn all the same, and the sound plays.
+import { Zoom } from "./timeline-zoom.js";
+
 const HEADER = 24;
 const SVG = "http://www.w3.org/2000/svg";
+const JUST_TOLD_S = 0.5;
 const LEAST_SHARE = 0.2; // percent; a narrower mark could not be seen
 
 export const clock = (seconds) => {
@@ -34,6 +37,7 @@ export class Timeline {
     this.silences = [];
     this.wireSlider();
     this.wireHover();
+    this.zoom = new Zoom(this);
   }
 
   draw() {
@@ -49,12 +53,8 @@ export class Timeline {
   }
 
   async drawWave(url) {
-    const { wavesurfer, nonce, order } = this.player.dataset;
-    const [{ default: WaveSurfer }, answer] = await Promise.all([import(wavesurfer), fetch(url)]);
-    if (!answer.ok) throw new Error(answer.status);
-    const channels = readPeaks(await answer.arrayBuffer());
-    const places = order.split(" ").map(Number).filter((channel) => channels[channel]);
-    const peaks = places.length === channels.length ? places.map((channel) => channels[channel]) : channels;
+    const { wavesurfer, nonce } = this.player.dataset;
+    const [{ default: WaveSurfer }, peaks] = await Promise.all([import(wavesurfer), this.peaks(url)]);
     const loudest = peaks.map((channel) => channel.reduce((a, b) => Math.max(a, b), 0));
     const surfer = WaveSurfer.create({
       container: this.slider,
@@ -69,6 +69,27 @@ export class Timeline {
       ...this.colours(peaks.length),
     });
     surfer.once("ready", () => this.show(surfer, peaks.length)); // until then it knows no length
+  }
+
+  // The peaks of each channel, in the order in which they are drawn.
+  async peaks(url) {
+    const answer = await fetch(url);
+    if (!answer.ok) throw new Error(answer.status);
+    const channels = readPeaks(await answer.arrayBuffer());
+    const places = this.player.dataset.order.split(" ").map(Number).filter((channel) => channels[channel]);
+    return places.length === channels.length ? places.map((channel) => channels[channel]) : channels;
+  }
+
+  // A finer waveform, once somebody looks closer; without it the coarse one stays.
+  async refine(pixels) {
+    if (this.isFine || !this.surfer) return;
+    this.isFine = true;
+    try {
+      const peaks = await this.peaks(`${this.player.dataset.peaks}?pixels=${pixels}`);
+      this.surfer.setOptions({ peaks, duration: this.player.duration });
+    } catch {
+      this.isFine = false;
+    }
   }
 
   show(surfer, count) {
@@ -183,11 +204,17 @@ export class Timeline {
   }
 
   tellMark(mark) {
+    this.lastTold = mark;
     this.told.textContent = this.textOf(mark);
   }
 
+  // Marks may be so close that a moment later is past several: so the next of the last one told.
   markAfter(seconds) {
-    return this.marks.find((mark) => mark.start > seconds);
+    const last = this.lastTold;
+    if (last && Math.abs(seconds - last.start) < JUST_TOLD_S) {
+      return this.marks[this.marks.indexOf(last) + 1];
+    }
+    return this.marks.find((mark) => mark.start >= seconds && mark !== last);
   }
 
   silenceAt(seconds, after, before) {

@@ -160,7 +160,7 @@ def record(call, *, length_s=60.0, took_s=60.0, start_s=0.0, **more):
     )
 
 
-def press(call, kind, at_s, sam, *, state="accepted", **params):
+def press(call, kind, at_s, sam, *, state="accepted", way=WAY, **params):
     """Have a command applied by Telnyx at a moment of its clock; our clock is another."""
     applied = after(at_s) + SKEW
     return Command.objects.create(
@@ -169,10 +169,10 @@ def press(call, kind, at_s, sam, *, state="accepted", **params):
         params=params,
         requested_by=sam,
         request_id=str(uuid.uuid4()),
-        requested_at=applied - WAY,
-        first_sent_at=applied - WAY,
-        last_sent_at=applied - WAY,
-        accepted_at=None if state == "unknown" else applied + WAY,
+        requested_at=applied - way,
+        first_sent_at=applied - way,
+        last_sent_at=applied - way,
+        accepted_at=None if state == "unknown" else applied + way,
         expires_at=applied,
         due_at=applied,
         state=state,
@@ -247,6 +247,15 @@ def test_the_clocks_are_bridged_by_the_start_that_both_saw(legs, sam):
     (mark,) = marks(record(call, length_s=55), legs, "pause")
     assert (mark.start_s, mark.end_s) == (pytest.approx(20, abs=0.01), None)
     assert (mark.title, mark.detail) == ("Recording paused by Sam", "resumed by Sam")
+
+
+def test_a_slow_answer_moves_no_mark(legs, sam):
+    call = legs[0]
+    press(call, "record_start", 0, sam)
+    press(call, "record_pause", 20, sam, way=timedelta(seconds=2))
+    press(call, "record_resume", 25, sam)
+    (mark,) = marks(record(call, length_s=55), legs, "pause")
+    assert mark.start_s == pytest.approx(20, abs=0.01)
 
 
 def test_without_a_start_of_ours_the_webhooks_bridge_the_clocks(legs, sam):
@@ -459,6 +468,12 @@ def test_a_call_that_goes_on_has_no_end_yet(legs):
     Call.objects.update(ended_at=None, line="bridged")
     fresh = list(Call.objects.all())
     assert gaps(record(fresh[0], start_s=-30, took_s=60), fresh) == []
+
+
+def test_as_long_as_one_leg_lives_the_call_has_no_end(legs):
+    Call.objects.filter(pk=legs[0].pk).update(ended_at=None, line="answered")
+    fresh = list(Call.objects.eldest_first())
+    assert gaps(record(legs[0], start_s=-30, took_s=60), fresh) == []
 
 
 def test_recordings_of_two_legs_cover_for_each_other(legs):

@@ -296,6 +296,26 @@ def test_n_and_b_walk_through_the_results(open_page, story):
     page.wait_for_url(f"**/{story.recordings[0]}/?list=number%3D0142")
 
 
+def test_zoom_brings_what_is_heard_closer_and_follows_it(open_page):
+    page = open_page()
+    page.evaluate("document.getElementById('player').seek(7)")
+    window = page.locator(".wave-scroll")
+    with page.expect_response(re.compile(r"/peaks\?pixels=")):
+        page.keyboard.press("+")
+    page.get_by_role("button", name="Zoom in").click()
+    wide, shown = window.evaluate("it => [it.scrollWidth, it.clientWidth]")
+    assert wide == pytest.approx(4 * shown, rel=0.01)
+    assert window.evaluate("it => it.scrollLeft") > 0
+    page.evaluate("document.getElementById('player').seek(1)")
+    assert window.evaluate("it => it.scrollLeft") == 0  # it follows
+    page.locator(".mark.is-pause").click()
+    assert 5 < now(page) < 8
+    page.keyboard.press("-")
+    page.keyboard.press("-")
+    expect(page.get_by_role("button", name="Zoom out")).to_be_disabled()
+    assert window.evaluate("it => it.scrollWidth == it.clientWidth")
+
+
 def test_pins_of_notes_are_drawn_and_can_be_pressed(open_page):
     page = open_page()
     page.evaluate(

@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from access.models import AuditRow
 from recordings import sounds, storage
 from recordings.models import Listening, Recording, numbers
-from recordings.peaks import peaks
+from recordings.peaks import HEADER, peaks
 from tests.store import spoken
 from tests.test_recording_pages import STARTED, make, make_call, url
 from tests.test_recording_timeline import press, tell
@@ -202,6 +202,23 @@ def test_pages_of_other_sites_get_no_facts(lee_in, path):
     assert answer.status_code == 403
 
 
+@pytest.mark.parametrize(("pixels", "drawn"), [("", 400), ("1", 1), ("100", 100), ("65536", 400)])
+def test_the_waveform_comes_as_fine_as_is_asked_for(lee_in, pixels, drawn):
+    recording = make()
+    draw(recording, [(0, 3)], [], seconds=8)
+    answer = lee_in.get(url("peaks", recording), {"pixels": pixels} if pixels else {})
+    assert HEADER.unpack_from(answer.content)[4] == drawn
+
+
+@pytest.mark.parametrize("pixels", ["0", "-5", "65537", "99999999", "x", "²", "1.5"])
+def test_odd_numbers_of_pixels_are_named_with_their_limit(lee_in, pixels):
+    recording = make()
+    draw(recording, [], [], seconds=1)
+    answer = lee_in.get(url("peaks", recording), {"pixels": pixels})
+    assert answer.status_code == 400
+    assert "from 1 to 65536" in answer.content.decode()
+
+
 def test_a_waveform_is_looked_at_once(tmp_path, monkeypatch):
     recording = make()
     draw(recording, [(0, 5)], [])
@@ -280,8 +297,8 @@ def test_next_is_the_next_row_of_the_list_which_is_older(lee_in):
         "previous": url("detail", newest),
         "next": url("detail", oldest),
     }
-    assert neighbours(lee_in, newest)["previous"] is None
-    assert neighbours(lee_in, oldest)["next"] is None
+    assert neighbours(lee_in, newest) == {"previous": None, "next": url("detail", middle)}
+    assert neighbours(lee_in, oldest) == {"previous": url("detail", middle), "next": None}
 
 
 def test_neighbours_stay_within_the_filters_and_carry_them_on(lee_in):

@@ -21,17 +21,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="recording",
             index=models.Index(
-                condition=models.Q(("due_at__isnull", False), ("state", "deleted")),
-                fields=["due_at"],
+                condition=models.Q(("due_at__isnull", False)),
+                fields=["state", "due_at"],
                 name="recording_erasure_due",
             ),
         ),
         migrations.AddIndex(
             model_name="recording",
-            index=models.Index(
-                condition=models.Q(("sha256", ""), _negated=True),
-                fields=["sha256"],
-                name="recording_content",
-            ),
+            index=models.Index(fields=["sha256"], name="recording_content"),
         ),
     ]

@@ -178,11 +178,12 @@ class Recording(models.Model):
                 condition=Q(state__in=["announced", "fetching", "waiting_space"]),
             ),
             models.Index(
-                fields=["due_at"],
+                # SQLite proves no more than "not null" of what a query binds
+                fields=["state", "due_at"],
                 name="recording_erasure_due",
-                condition=Q(state="deleted", due_at__isnull=False),
+                condition=Q(due_at__isnull=False),
             ),
-            models.Index(fields=["sha256"], name="recording_content", condition=~Q(sha256="")),
+            models.Index(fields=["sha256"], name="recording_content"),
             models.Index(
                 fields=["found_by", "due_at"],
                 name="recording_due_by_source",

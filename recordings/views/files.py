@@ -3,6 +3,7 @@
 They leave by X-Accel-Redirect; from a bucket by a link of its own, which works for minutes only.
 """
 
+import re
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +17,8 @@ from recordings.models import Recording
 from recordings.peaks import coarser
 from recordings.views.gates import SERVED, fails_closed, for_our_pages, note, visible
 
-MOST_PIXELS = 4000  # twice the widest screen, 16 kB
+PIXELS = 4000  # twice the widest screen, 16 kB
+MOST_PIXELS = 65_536  # zoomed in, 256 kB
 LINK_LIFE_S = 300  # of a link into a bucket, besides the length of what is heard through it
 
 
@@ -65,12 +67,17 @@ def _link(recording: Recording, disposition: str) -> str:
 @for_our_pages
 @fails_closed
 def waveform(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Return the waveform, in audiowaveform's format, no finer than a screen can show."""
+    """Return the waveform, in audiowaveform's format, with at most ?pixels= or a screen's."""
     recording = visible(request, pk, Right.LISTEN)
+    text = request.GET.get("pixels", str(PIXELS))
+    most = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else 0
+    if not 0 < most <= MOST_PIXELS:
+        complaint = f"pixels is {text[:40]!r}, which is no whole number from 1 to {MOST_PIXELS}."
+        return HttpResponse(complaint, status=400, content_type="text/plain; charset=utf-8")
     if not recording.is_stored or not recording.peaks:
         raise Http404("There is no waveform of this recording.")
     try:
-        dat = coarser(storage.read(recording.peaks), most=MOST_PIXELS)
+        dat = coarser(storage.read(recording.peaks), most=most)
     except (OSError, ValueError) as exc:
         raise Http404("The waveform of this recording cannot be read.") from exc
     except storage.Trouble as exc:

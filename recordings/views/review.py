@@ -46,7 +46,9 @@ def _page(request: HttpRequest, recording: Recording, deletion: Deletion) -> Htt
         "play": secrets.token_urlsafe(9),
         "speeds": SPEEDS,
         "timeline": story,
-        "strip": strip.of(recording, legs, _of_conversation(request, recording), story.pauses),
+        "strip": strip.of(
+            recording, legs, _of_conversation(request, recording, legs), story.pauses
+        ),
         "neighbours": _neighbours(request, recording),
         "deletion": deletion,
         "erased_is_shared": recording.erased_at is not None and erase.is_shared(recording),
@@ -66,12 +68,13 @@ def _legs(recording: Recording) -> list[Call]:
     return list(legs[:MOST_LEGS]) or [recording.call]
 
 
-def _of_conversation(request: HttpRequest, recording: Recording) -> list[Recording]:
+def _of_conversation(
+    request: HttpRequest, recording: Recording, legs: list[Call]
+) -> list[Recording]:
     """Return the recordings of the conversation, by their start; this one is among them."""
-    visible = Recording.objects.visible_to(request.user)
-    of_it = visible.filter(call__conversation=recording.call.conversation)
-    found = list(of_it.order_by("place")[:MOST_LEGS])
-    return found if recording in found else sorted([*found, recording], key=lambda one: one.place)
+    found = {*Recording.objects.visible_to(request.user).filter(call__in=legs), recording}
+    # sorted here: asked for an order, a database may walk the whole library instead
+    return sorted(found, key=lambda one: one.place)
 
 
 def _shares(heard: Heard | None, story: Timeline) -> list[tuple[object, int]]:
