@@ -93,11 +93,11 @@ def asked_for() -> Iterator[Recording]:
 
 def oldest(*, before: datetime) -> Iterator[Recording]:
     """Yield the files not checked since a moment, those never checked first."""
-    while found := (
-        _stored().filter(checked_at=None).first()
-        or _stored().filter(checked_at__lt=before).order_by("checked_at").first()
-    ):
-        yield found
+    while found := [
+        *_stored().filter(checked_at=None).order_by()[:1],
+        *_stored().filter(checked_at__lt=before).order_by("checked_at")[:1],
+    ]:
+        yield found[0]
 
 
 def ask_for(recordings: Iterable[Recording]) -> int:
@@ -113,7 +113,7 @@ def check(recording: Recording, *, bytes_per_s: float = BYTES_PER_S) -> str:
     """
     now = timezone.now()
     wrong = fault_of(recording, bytes_per_s=bytes_per_s)
-    same = _stored().filter(path=recording.path, sha256=recording.sha256)
+    same = _stored().filter(sha256=recording.sha256, path=recording.path)
     if not wrong:
         same.update(checked_at=now)
         return ""

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
@@ -161,6 +163,27 @@ def test_files_that_were_never_checked_come_first():
     assert scrub.due(now=NIGHT) == 1
     never.refresh_from_db()
     assert never.checked_at is not None
+
+
+def test_the_next_file_to_check_is_found_by_an_index():
+    if connection.vendor == "postgresql":
+        pytest.skip("so few rows are read as they lie")
+    recording = keep()
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        next(scrub.oldest(before=NIGHT))
+        scrub.check(recording)
+    looks = [each["sql"] for each in asked if " WHERE " in each["sql"]]
+    assert len(looks) >= 3
+    for sql in looks:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            plan = " ".join(str(line) for line in cursor.fetchall())
+        assert (
+            "recording_by_check" in plan or "recording_by_content (sha256=? AND state=?)" in plan
+        )
+        assert "TEMP B-TREE" not in plan
 
 
 def test_by_day_only_what_was_asked_for_is_read():

@@ -26,8 +26,4 @@ class Migration(migrations.Migration):
                 name="recording_erasure_due",
             ),
         ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(fields=["sha256"], name="recording_content"),
-        ),
     ]

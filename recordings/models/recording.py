@@ -183,16 +183,14 @@ class Recording(models.Model):
                 name="recording_erasure_due",
                 condition=Q(due_at__isnull=False),
             ),
-            models.Index(fields=["sha256"], name="recording_content"),
+            # not partial: SQLite does not see that a parameter fits a condition on the same column
+            models.Index(fields=["sha256", "state"], name="recording_by_content"),
+            models.Index(fields=["state", "checked_at"], name="recording_by_check"),
             models.Index(
                 fields=["found_by", "due_at"],
                 name="recording_due_by_source",
                 condition=Q(due_at__isnull=False),
             ),
-            models.Index(
-                fields=["checked_at"], name="recording_checked", condition=Q(state="stored")
-            ),
-            models.Index(fields=["path"], name="recording_by_file", condition=~Q(path="")),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -22,6 +22,7 @@ from recordings.models import Recording, RecordingQuerySet, State, Sweep
 PAGE = 50
 LAST = (1 << 63) - 1
 BACK = timedelta(days=30)
+OPEN_FOR = reconcile.SWEEPS[reconcile.WEEK][1]  # later nobody asks for them any more
 ORDER = (
     *(State.STORED, State.ANNOUNCED, State.FETCHING, State.WAITING_SPACE),
     *(State.MISSING, State.FAILED, State.CORRUPT, State.DELETED),
@@ -104,7 +105,7 @@ def _counts(visible: RecordingQuerySet, since: datetime) -> list[tuple[str, str,
 
 def _open(request: HttpRequest, now: datetime) -> list[outcomes.Open]:
     """Return the accepted starts that have no recording yet, the newest first."""
-    starts = outcomes.unanswered(since=now - BACK)
+    starts = outcomes.unanswered(since=now - OPEN_FOR)
     calls = Call.objects.visible_to(request.user)
     newest = starts.filter(call__in=calls).order_by("-requested_at")[:PAGE]
     return outcomes.still_open(newest)
