@@ -13,6 +13,7 @@ from hypothesis.extra.django import TestCase
 from calls.models import Call
 from recordings import filters
 from recordings.models import Recording, Tag, Tagging, numbers, place_of
+from recordings.models.recording import EPOCH
 from recordings.search import engine
 from recordings.search.engine import Limits, search
 from recordings.search.index import index
@@ -222,6 +223,28 @@ def test_a_search_that_runs_out_of_time_says_how_far_it_came(lee):
         pages += 1
     assert len(seen) == 1
     assert pages > 3
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_what_stands_where_a_search_stopped_is_found_by_the_next_one(lee, order, monkeypatch):
+    monkeypatch.setattr(engine._Search, "left", 0.0)
+    last = (1 << 27) - 1  # of the milliseconds that PostgreSQL's index looks at in one go
+    edge_ms = (STARTED - EPOCH) // timedelta(milliseconds=1) | last
+    wanted = make(
+        id=uuid.UUID(int=(1 << 128) - 1 if order == "newest" else 1 << 64),
+        started_at=EPOCH + timedelta(milliseconds=edge_ms + (order == "oldest")),
+        said="refund",
+    )
+    aside = timedelta(days=1 if order == "newest" else -3)
+    make(started_at=wanted.started_at + aside, said="zebra")
+    limits = Limits(seconds=0.0)
+    found = search(lee, read(q="refund", sort=order), size=2, limits=limits)
+    seen = list(found.places)
+    while found.after is not None:
+        after = filters.cursor(found.after)
+        found = search(lee, read(q="refund", sort=order, after=after), size=2, limits=limits)
+        seen += found.places
+    assert seen == [wanted.place]
 
 
 def test_a_party_with_too_many_calls_is_not_sorted_by_length(lee):
