@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from access import audit
 from access.models import AuditRow
-from recordings import listing, sheet
+from recordings import sheet
 from recordings.models import Tag, Tagging
+from recordings.search import results
 from tests.test_recording_pages import LIST, STARTED, make
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +68,7 @@ def test_a_row_holds_what_the_page_shows(olga_in, sam):
 
 
 def test_every_page_of_a_long_list_is_there_once(olga_in, monkeypatch):
-    monkeypatch.setattr(listing, "STEP", 7)
+    monkeypatch.setattr(results, "CHUNK", 7)
     for number in range(30):
         make(started_at=STARTED - timedelta(minutes=number // 3))
     blocks = list(sheet.blocks(json.loads(olga_in.get(FILE).content)))

@@ -15,6 +15,7 @@ from access.models import AuditRow
 from recordings import sounds, storage
 from recordings.models import Listening, Recording, numbers
 from recordings.peaks import HEADER, peaks
+from recordings.search.index import index
 from tests.store import spoken
 from tests.test_recording_pages import STARTED, make, make_call, url
 from tests.test_recording_timeline import press, tell
@@ -304,6 +305,7 @@ def test_next_is_the_next_row_of_the_list_which_is_older(lee_in):
 def test_neighbours_stay_within_the_filters_and_carry_them_on(lee_in):
     oldest, middle, newest = three()
     Recording.objects.filter(pk=middle.pk).update(**numbers("+1", "+2"))
+    index(middle.pk)
     query = "number=0100&state=stored"
     address = f"{url('detail', newest)}?{urlencode({'list': query})}"
     assert neighbours(lee_in, oldest, query) == {"previous": address, "next": None}

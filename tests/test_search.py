@@ -217,7 +217,8 @@ def test_a_timed_sentence_tells_its_moment_and_another_none(lee):
 
 
 def test_a_long_sentence_is_cut_around_its_mark(lee):
-    make(said="blah " * 100 + "refund " + "blah " * 100)
+    long = "blah " * 100 + "refund " + "blah " * 100
+    say(make(), long, [{"text": long, "start_ms": 0}])
     (extract,) = page(lee, q="refund").extracts.values()
     assert len(extract.text) < 230
     assert ("refund", True) in extract.parts

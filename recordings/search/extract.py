@@ -69,7 +69,7 @@ def _best(sentences: Iterable[Sentence], runs: Runs) -> Extract | None:
     if best is None:
         return None
     _, sentence, marks = best
-    return Extract(_parts(sentence.text, marks), sentence.heard_from_s)
+    return Extract(_parts(sentence.text, marks), sentence.start_s)
 
 
 def _marks(text: str, runs: Runs) -> tuple[list[Mark], int]:
