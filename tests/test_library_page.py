@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recordings import listing
-from recordings.listing import Page, Snippet
+from recordings.listing import Page
 from recordings.models import Comment, Recording, Tag, Tagging
+from recordings.search.extract import Extract
 from tests.test_recording_pages import LIST, STARTED, make
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_a_row_leads_to_its_page_with_the_list_it_stands_in(lee_in):
 def test_what_a_search_found_is_marked_and_leads_to_its_moment(lee_in, monkeypatch):
     recording = make()
     parts = [("I want a ", False), ("refund", True), (" <now>", False)]
-    found = Page([recording], "1", None, snippets={recording.pk: Snippet(parts, 754.24)})
+    found = Page([recording], "1", None, snippets={recording.pk: Extract(tuple(parts), 754.24)})
     monkeypatch.setattr(listing, "find", lambda *_, **__: found)
 
     answer = page(lee_in, q="refund")
@@ -90,7 +91,7 @@ def test_what_a_search_found_is_marked_and_leads_to_its_moment(lee_in, monkeypat
 
 def test_a_sentence_without_a_time_is_given_none(lee_in, monkeypatch):
     recording = make()
-    found = Page([recording], "1", None, snippets={recording.pk: Snippet([("Hm", True)], None)})
+    found = Page([recording], "1", None, snippets={recording.pk: Extract((("Hm", True),), None)})
     monkeypatch.setattr(listing, "find", lambda *_, **__: found)
     answer = page(lee_in, q="hm")
     assert parse_qs(urlsplit(answer.context["rows"][0].moment).query).keys() == {"q", "list"}
