@@ -12,6 +12,7 @@ import { Timeline, clock } from "./timeline.js";
 
 const SPEED = "tapeline-speed";
 const SKIP = "tapeline-skip";
+const RENEW_MS = 10_000; // sooner, a second fault is no old link
 const TELL_MS = 100;
 const BUSY_MS = 150; // sooner, a sign of waiting only flickers
 const LOOP_LEAST_S = 0.2;
@@ -129,7 +130,7 @@ class RecordingPlayer extends HTMLElement {
     audio.addEventListener("play", () => this.showPlaying());
     audio.addEventListener("pause", () => this.showPlaying());
     audio.addEventListener("ended", () => this.showEnd());
-    audio.addEventListener("error", () => this.explain());
+    audio.addEventListener("error", () => this.renew() || this.explain());
     for (const event of ["waiting", "stalled"]) audio.addEventListener(event, () => this.wait(true));
     for (const event of ["playing", "pause", "error", "seeked"]) {
       audio.addEventListener(event, () => this.wait(false));
@@ -215,6 +216,18 @@ class RecordingPlayer extends HTMLElement {
   }
 
   // An audio element does not say why: the server does.
+  // A link into a bucket lives for minutes; the desk gives another one when it is asked again.
+  renew() {
+    const now = Date.now();
+    if (!this.lastTime || now - (this.renewedAt || 0) < RENEW_MS) return false;
+    this.renewedAt = now;
+    const [at, wasPlaying] = [this.lastTime, !this.paused];
+    this.audio.load();
+    this.audio.currentTime = at;
+    if (wasPlaying) this.audio.play().catch(() => {}); // the error event says what went wrong
+    return true;
+  }
+
   async explain() {
     const place = `It stopped at ${clock(this.lastTime || 0)}.`;
     let text = `${place} The desk does not answer: check the connection, then press Play.`;
