@@ -58,7 +58,9 @@ def _sweep(name: str, every: timedelta, back: timedelta) -> int:
         return 0
     Sweep.objects.filter(pk=sweep.pk).update(done_at=now, found=found, error="")
     if found:
-        logger.warning("%d recordings were found that no webhook had told", found)
+        # the first time, most are older than the desk
+        level = logging.WARNING if sweep.done_at else logging.INFO
+        logger.log(level, "%d recordings were found that no webhook had told", found)
         Sweep.bring_forward(name, now + AGAIN_AFTER)  # for their texts, and their starts
     return found + lost
 

@@ -153,7 +153,7 @@ class RecordingTranscript extends HTMLElement {
 
   registerKeys() {
     const here = () => document.querySelector("recording-transcript");
-    register("Transcript", "/", "Find", () => here()?.input.focus());
+    register("Transcript", "/", "Find", () => here()?.input.select());
     register("Transcript", "t", "Follow the player, or not", () => {
       here()?.setFollow(!here().isFollowing);
     });
