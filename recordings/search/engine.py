@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
 
 from access.policies import Right, may
 from recordings.filters import Filters, Invalid
@@ -91,6 +92,18 @@ def search(
     if chosen.by_length:
         return _Lengths(sources, span, chosen, size, limits).page()
     return _Times(sources, span, chosen, size, limits).page()
+
+
+def matching(user: User | AnonymousUser, chosen: Filters, places: list[int]) -> list[int]:
+    """Keep, in their order, a few places that match; whatever the order of the list."""
+    sources = _sources(chosen, may_read=may(user, Right.LISTEN))
+    if sources is None or not may(user, Right.SEE):
+        return []
+    known = Q(duration_ms__isnull=False) if chosen.by_length else Q()
+    check = Check(chosen.span.within & known)
+    for source in sources:
+        check &= source.whole
+    return check.keep(places)
 
 
 def _sources(chosen: Filters, *, may_read: bool) -> list[Source] | None:
