@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from recordings import filters
 from recordings.models import Recording, first_place
-from recordings.search import engine, results
+from recordings.search import results
 from recordings.search.extract import Extract
 
 Person = User | AnonymousUser
 
-PAGE = results.SIZE
+PAGE = results.LIMIT
 STEP = results.CHUNK  # rows at a time where all are wanted
 MOST_NEW = 100
 LONGEST = timedelta(hours=5)  # Telnyx records four at most, and sends the file some time later
@@ -90,16 +90,5 @@ def newer(user: Person, chosen: filters.Filters, since: datetime) -> int:
     A recording is announced when it ends, so its place may be below others that are listed.
     """
     recent = Recording.objects.visible_to(user).filter(place__gte=first_place(since - LONGEST))
-    came = recent.filter(announced_at__gt=since).values_list("place", flat=True)[:MOST_NEW]
-    return engine.matching(user, chosen, list(came))
-
-
-def neighbours(
-    user: Person, chosen: filters.Filters, recording: Recording
-) -> tuple[Recording | None, Recording | None]:
-    """Return what stands before and after a recording in a list. Raises filters.Invalid."""
-    places = engine.beside(user, chosen, recording)
-    visible = Recording.objects.visible_to(user)
-    found = {one.place: one for one in visible.filter(place__in=filter(None, places))}
-    before, after = (found.get(place) if place else None for place in places)
-    return before, after
+    came = recent.filter(announced_at__gt=since).values_list("pk", flat=True)[:MOST_NEW]
+    return len(results.among(user, chosen, list(came)))

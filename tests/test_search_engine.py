@@ -5,16 +5,17 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.http import QueryDict
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from calls.models import Call
-from recordings import filters
+from recordings import filters, listing
 from recordings.models import Recording, Tag, Tagging, numbers, place_of
 from recordings.models.recording import EPOCH
-from recordings.search import engine
+from recordings.search import engine, results
 from recordings.search.engine import Limits, search
 from recordings.search.index import index
 from tests.findable import STARTED, make, read, say
@@ -133,6 +134,7 @@ def build(rows):
     for row in rows:
         leg = str(uuid.uuid4())
         pk = uuid.uuid4()
+        row["pk"] = pk
         row["place"] = place_of(STARTED + timedelta(hours=row["hours"]), pk)
         same = ("agent", "direction", "duration_ms", "state", "channels", "flagged", "reviewed")
         recording = Recording.objects.create(
@@ -191,6 +193,15 @@ class AnyLibrary(TestCase):
                     break
                 after = filters.cursor(found.after)
             assert seen == wanted, (query, limits, size)
+            every = {row["place"]: row["pk"] for row in rows}
+            met = results.among(user, read(**query), every.values())
+            assert met == {every[place] for place in wanted}
+            for place in wanted[:3]:
+                recording = Recording.objects.get(place=place)
+                around = results.neighbours(user, read(**query), recording)
+                at = wanted.index(place)
+                expected = [wanted[at - 1] if at else None, *wanted[at + 1 : at + 2], None]
+                assert [one and one.place for one in around] == expected[:2]
 
 
 def matching(rows, query):
@@ -245,6 +256,15 @@ def test_what_stands_where_a_search_stopped_is_found_by_the_next_one(lee, order,
         found = search(lee, read(q="refund", sort=order, after=after), size=2, limits=limits)
         seen += found.places
     assert seen == [wanted.place]
+
+
+def test_all_that_match_come_in_order_and_in_chunks(lee, monkeypatch):
+    made = [make(flagged=True, started_at=STARTED - timedelta(hours=n)) for n in range(7)]
+    make()
+    monkeypatch.setattr(results, "CHUNK", 3)
+    pages = list(listing.walk(lee, QueryDict("flagged=yes")))
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [recording for page in pages for recording in page] == made
 
 
 def test_a_party_with_too_many_calls_is_not_sorted_by_length(lee):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
 
 from access.policies import Right, may
 from recordings.filters import Filters, Invalid
@@ -49,7 +50,6 @@ class Limits:
 
 
 LIMITS = Limits()
-TURNED = {"newest": "oldest", "oldest": "newest", "longest": "shortest", "shortest": "longest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +94,16 @@ def search(
     return _Times(sources, span, chosen, size, limits).page()
 
 
-def matching(user: User | AnonymousUser, chosen: Filters, places: list[int]) -> int:
-    """Return how many of some recordings a person may see and asked for. Raises Invalid."""
-    sources = _sources(chosen, may_read=may(user, Right.LISTEN)) if may(user, Right.SEE) else None
-    if sources is None:
-        return 0
-    match = Check(chosen.span.within)
+def matching(user: User | AnonymousUser, chosen: Filters, places: list[int]) -> list[int]:
+    """Keep, in their order, a few places that match; whatever the order of the list."""
+    sources = _sources(chosen, may_read=may(user, Right.LISTEN))
+    if sources is None or not may(user, Right.SEE):
+        return []
+    known = Q(duration_ms__isnull=False) if chosen.by_length else Q()
+    check = Check(chosen.span.within & known)
     for source in sources:
-        match &= source.whole
-    return len(match.keep(places))
-
-
-def beside(
-    user: User | AnonymousUser, chosen: Filters, recording: Recording
-) -> tuple[int | None, int | None]:
-    """Return the places before and after a recording in a list. Raises Invalid."""
-    key = (recording.duration_ms or 0, recording.place)
-    after = key if chosen.by_length else key[1:]
-    back = replace(chosen, sort=TURNED[chosen.sort], after=after)
-    before, later = (
-        search(user, each, size=1).places for each in (back, replace(chosen, after=after))
-    )
-    return next(iter(before), None), next(iter(later), None)
+        check &= source.whole
+    return check.keep(places)
 
 
 def _sources(chosen: Filters, *, may_read: bool) -> list[Source] | None:

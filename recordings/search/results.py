@@ -3,7 +3,7 @@
 find(user, filters) -> Page          step(user, filters) -> a larger part of all that match
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -16,15 +16,17 @@ from django.db import OperationalError, connection
 from access.policies import Right, may
 from recordings.filters import Filters, Invalid, cursor
 from recordings.models import Recording, moment_of
-from recordings.search.engine import LIMITS, Limits, search
+from recordings.search.engine import LIMITS, Limits, matching, search
 from recordings.search.extract import Extract, extracts
 from recordings.search.query import parse
 from recordings.search.sources import Key
 
-SIZE = 50
+LIMIT = 50
 CHUNK = 500  # recordings of an export that are in memory at once
 HARDEST_S = 5.0  # no statement takes longer; PostgreSQL's own limit is set with the connection
 PATIENT = replace(LIMITS, seconds=2.0, count_seconds=0.0, counted=CHUNK)
+HURRIED = replace(LIMITS, count_seconds=0.0, counted=50)  # nobody reads the count
+OPPOSITE = {"newest": "oldest", "oldest": "newest", "longest": "shortest", "shortest": "longest"}
 STEPS = 100_000  # of SQLite's machine, between two looks at the clock: some milliseconds
 
 
@@ -47,12 +49,12 @@ class Page:
 
 
 def find(
-    user: User | AnonymousUser, chosen: Filters, *, size: int = SIZE, limits: Limits = LIMITS
+    user: User | AnonymousUser, chosen: Filters, *, limit: int = LIMIT, limits: Limits = LIMITS
 ) -> Page:
     """Return the page of a list that a person asked for. Raises Invalid."""
     may_read = may(user, Right.LISTEN)
     with _bounded():
-        found = search(user, chosen, size=size, limits=limits)
+        found = search(user, chosen, size=limit, limits=limits)
         recordings = _rows(user, found.places)
     reached = found.after if found.is_partial else None
     return Page(
@@ -71,6 +73,30 @@ def step(user: User | AnonymousUser, chosen: Filters) -> tuple[list[Recording], 
     with _bounded():
         found = search(user, chosen, size=CHUNK, limits=PATIENT)
         return _rows(user, found.places), found.after
+
+
+def among(user: User | AnonymousUser, chosen: Filters, ids: Collection[UUID]) -> set[UUID]:
+    """Return which of a few recordings are in a list."""
+    visible = Recording.objects.visible_to(user).filter(pk__in=ids).order_by()
+    known = dict(visible.values_list("place", "pk"))
+    with _bounded():
+        return {known[place] for place in matching(user, chosen, list(known))}
+
+
+def neighbours(
+    user: User | AnonymousUser, chosen: Filters, recording: Recording
+) -> tuple[Recording | None, Recording | None]:
+    """Return what stands before and after a recording in a list. Raises Invalid."""
+    after: Key = (recording.place,)
+    if chosen.by_length:
+        after = (recording.duration_ms or 0, recording.place)
+    found: list[Recording | None] = []
+    for sort in (OPPOSITE[chosen.sort], chosen.sort):
+        with _bounded():
+            asked = replace(chosen, sort=sort, after=after)
+            places = search(user, asked, size=1, limits=HURRIED).places
+            found += _rows(user, places) or [None]
+    return found[0], found[1]
 
 
 def _rows(user: User | AnonymousUser, places: list[int]) -> list[Recording]:

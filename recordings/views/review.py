@@ -14,9 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 from access.policies import Right, may
 from calls.models import Call
 from calls.ring import ring
-from recordings import erase, filters, listing, sounds, strip, timeline
+from recordings import erase, filters, sounds, strip, timeline
 from recordings.forms.deletion import Deletion
 from recordings.models import Listening, Recording
+from recordings.search import results
 from recordings.sounds import Heard
 from recordings.timeline import Timeline
 from recordings.views import notes, transcript
@@ -110,7 +111,7 @@ def _neighbours(request: HttpRequest, recording: Recording) -> Neighbours:
     query = request.GET.get("list", "").lstrip("?")
     try:
         asked = QueryDict(query)
-        found = listing.neighbours(_person(request), filters.read(asked), recording)
+        found = results.neighbours(_person(request), filters.read(asked), recording)
     except filters.Invalid as exc:
         return Neighbours(problem=str(exc))
     return Neighbours(asked.urlencode(), *(_page_of(one, query) for one in found))
