@@ -36,7 +36,7 @@ class RecordingAdmin(LineEvidence):
         "due_at",
         "why",
     ]
-    list_filter = ["state", "format", "started_at"]
+    list_filter = ["state", "started_at"]
     search_fields = ["recording_id__exact", "call__call_leg_id__exact", "sha256__exact"]
     search_help_text = "The whole id of a recording (ours or Telnyx's) or leg, or a SHA-256."
     ordering = ["-place"]

@@ -7,6 +7,7 @@
 import { Channels } from "./player-channels.js";
 import { keepPlace, takeTurns, startAt } from "./player-memory.js";
 import { openHelp } from "./keys.js";
+import { store, stored } from "./kept.js";
 import { registerKeys } from "./player-keys.js";
 import { Timeline, clock } from "./timeline.js";
 
@@ -19,18 +20,6 @@ const LOOP_LEAST_S = 0.2;
 const SKIP_AFTER_S = 0.3; // of a silence is heard, so that nobody thinks the sound broke
 const SKIP_UNTIL_S = 0.2; // before the next word
 
-const stored = (name) => {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null; // storage is switched off
-  }
-};
-const store = (name, value) => {
-  try {
-    localStorage.setItem(name, value);
-  } catch {} // it holds until the page is left
-};
 const say = (text, level) =>
   document.dispatchEvent(new CustomEvent("tapeline:done", { detail: { text, level } }));
 

@@ -5,26 +5,13 @@
 //   row.dataset.words "0+310 - 350+90"   per word of its text: start in ms after data-from, length
 //
 // Player: see player.js. Where a browser knows no highlights, only rows are marked.
+import { store, stored } from "./kept.js";
 import { register } from "./keys.js";
 
 const FOLLOW = "tapeline-follow";
 const LEAD_S = 0.3; // heard before a word
 const MOST_MARKS = 2000;
 const SCROLLS = ["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"];
-
-const stored = (name) => {
-  try {
-    return localStorage.getItem(name);
-  } catch {
-    return null; // storage is switched off
-  }
-};
-
-const store = (name, value) => {
-  try {
-    localStorage.setItem(name, value);
-  } catch {} // it holds until the page is left
-};
 
 const marks = (name) => {
   if (!globalThis.Highlight || !CSS.highlights) return { show() {} };
@@ -90,7 +77,7 @@ class RecordingTranscript extends HTMLElement {
     this.word = marks("tapeline-word");
     this.found = marks("tapeline-found");
     this.here = marks("tapeline-here");
-    this.matches = [];
+    this.hits = [];
     this.at = -1;
     this.current = null;
     this.edited = ""; // id of the row whose form is, or was, open
@@ -285,15 +272,15 @@ class RecordingTranscript extends HTMLElement {
   // Finding
 
   find(text, { isQuiet = false, at = -1 } = {}) {
-    this.match?.row.classList.remove("is-found");
+    this.hit?.row.classList.remove("is-found");
     const wanted = text.trim().toLowerCase().replace(/\s+/g, " ");
-    this.matches = wanted ? this.search([wanted]) : [];
-    if (wanted && !this.matches.length) this.matches = this.search(termsOf(text));
-    this.found.show(this.matches.slice(0, MOST_MARKS).map(({ node, from, to }) => rangeOf(node, from, to)));
+    this.hits = wanted ? this.search([wanted]) : [];
+    if (wanted && !this.hits.length) this.hits = this.search(termsOf(text));
+    this.found.show(this.hits.slice(0, MOST_MARKS).map(({ node, from, to }) => rangeOf(node, from, to)));
     this.here.show([]);
-    this.at = Math.min(at, this.matches.length - 1);
-    for (const button of this.querySelectorAll("[data-find-step]")) button.disabled = !this.matches.length;
-    if (this.matches.length && !isQuiet) this.step(1);
+    this.at = Math.min(at, this.hits.length - 1);
+    for (const button of this.querySelectorAll("[data-find-step]")) button.disabled = !this.hits.length;
+    if (this.hits.length && !isQuiet) this.step(1);
     else this.tell(wanted);
   }
 
@@ -316,10 +303,10 @@ class RecordingTranscript extends HTMLElement {
   }
 
   step(by) {
-    if (!this.matches.length) return;
-    this.match?.row.classList.remove("is-found");
-    this.at = (this.at + by + this.matches.length) % this.matches.length;
-    const { row, node, from, to } = this.match;
+    if (!this.hits.length) return;
+    this.hit?.row.classList.remove("is-found");
+    this.at = (this.at + by + this.hits.length) % this.hits.length;
+    const { row, node, from, to } = this.hit;
     row.classList.add("is-found");
     this.here.show([rangeOf(node, from, to)]);
     if (this.current) this.leave();
@@ -328,8 +315,8 @@ class RecordingTranscript extends HTMLElement {
     this.tell(true);
   }
 
-  get match() {
-    return this.matches[this.at];
+  get hit() {
+    return this.hits[this.at];
   }
 
   // A player at rest goes along, so that play is heard from there; it never starts by itself.
@@ -341,7 +328,7 @@ class RecordingTranscript extends HTMLElement {
   }
 
   tell(isAsked) {
-    const { length } = this.matches;
+    const { length } = this.hits;
     if (!isAsked) this.count.textContent = "";
     else if (!length) this.count.textContent = "not found";
     else this.count.textContent = this.at < 0 ? `${length} found` : `${this.at + 1} of ${length}`;

@@ -13,9 +13,11 @@ import requests
 from django.contrib.auth.models import Group, User
 from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
+from playwright.sync_api import sync_playwright
 
 from calls import events, intake
 from calls.line import telnyx
+from tests.browser import ARGUMENTS, CHROMIUM
 from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
 
 # How quickly an example is drawn or run tells of a busy machine, not of the code under test.
@@ -184,3 +186,12 @@ def simulator(_simulator, settings):
     settings.TELNYX_BASE_URL = f"{_simulator.url}/v2"
     telnyx.cache_clear()
     return _simulator
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; for one module, because the ORM refuses to work where one is driven."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()

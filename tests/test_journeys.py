@@ -4,49 +4,25 @@ Told three times: with everything running, with a broker that hangs, and with hu
 """
 
 import re
-import shutil
 import sqlite3
 import time
 import wave
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from simulator import speech
 from simulator.core import VOICES
+from tests.browser import in_a_browser
 from tests.desk import Desk, until
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.journey,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
-]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
+pytestmark = in_a_browser
 WINDOW, STEP = 320, 160  # samples: 40 ms, 20 ms
 SENTENCE = "A supervisor has joined this call. Please continue."
 BEFORE = "I would like to pay my bill."
 SECRET = "The number is four four nine two."
 AFTER = "Thank you, that was all."
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +33,9 @@ def desk(tmp_path_factory):
 
 
 @pytest.fixture
-def page(browser, desk):
+def page(chromium, desk):
     """A page signed in as the supervisor; it must not print a word to the console."""
-    context = browser.new_context(base_url=desk.web)
+    context = chromium.new_context(base_url=desk.web)
     page = context.new_page()
     said = []
     page.on("console", lambda message: said.append(message.text))

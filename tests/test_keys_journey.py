@@ -4,21 +4,15 @@ No mouse: the page is driven by what a keyboard sends, and each step is reached 
 """
 
 import re
-import shutil
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser import in_a_browser
 from tests.desk import Desk, until
 from tests.review_story import Story
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.journey,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
-]
+pytestmark = in_a_browser
 MOST_TABS = 60
 HEARD = "I never asked for express delivery."
 
@@ -46,18 +40,13 @@ def story(desk):
 
 
 @pytest.fixture
-def page(desk, story):
-    complaints = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
-        page = browser.new_context(base_url=desk.web).new_page()
-        page.on("console", lambda line: complaints.append(line.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        yield page
-        browser.close()
+def page(desk, story, chromium):
+    context, complaints = chromium.new_context(base_url=desk.web), []
+    page = context.new_page()
+    page.on("console", lambda line: complaints.append(line.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
     assert complaints == []
 
 

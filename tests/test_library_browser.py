@@ -1,21 +1,15 @@
 """The library in a real browser: ticking, filters without a reload, news, small screens."""
 
-import shutil
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser import in_a_browser
 from tests.test_asgi import Web
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.journey,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
-]
+pytestmark = in_a_browser
 MINUTE_OF_PLACE = 60_000 << 20
 
 
@@ -46,14 +40,6 @@ def copy(web, minutes_ago, **changes):
         f"INSERT INTO recordings_recording SELECT {values} FROM recordings_recording"
         " WHERE recording_id = 'r'"
     )
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

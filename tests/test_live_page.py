@@ -1,23 +1,17 @@
 """The board in a real browser: what the stream does to it, what it says when it is cut off."""
 
 import re
-import shutil
 import time
 import uuid
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from calls import board
+from tests.browser import in_a_browser
 from tests.test_asgi import Web, wait_for
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.journey,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
-]
+pytestmark = in_a_browser
 ROW = f"#{board.row_id('session')}"
 HOLD = "UPDATE calls_call SET line = 'held', version = version + 1"
 HIDE = """hidden => {
@@ -39,14 +33,6 @@ def web(desk):
         desk.start()
     desk.execute("DELETE FROM calls_call WHERE conversation != 'session'")
     return desk
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

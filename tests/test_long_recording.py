@@ -10,18 +10,14 @@ import shutil
 import subprocess
 import sys
 import wave
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
+from tests.browser import needs_chromium
 from tests.store import spoken
 from tests.test_asgi import BASE, Web, wait_for
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 SECONDS = 2 * 3600
 PEAKS = """
 import json, re, sys, time
@@ -108,17 +104,6 @@ def web(tmp_path_factory, media):
     web.stop()
 
 
-@contextmanager
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
-        yield browser
-        browser.close()
-
-
 class Tab:
     """A page with what the network moved for it, and what its process holds."""
 
@@ -197,15 +182,14 @@ def pss_kb(pid):
 
 
 @pytest.mark.journey
-@pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium")
-def test_two_hours_start_at_once_and_seek_cheaply_in_a_small_tab(web):
-    with browser() as chromium:
-        tab = Tab(chromium, web)
-        tab.open()
-        before_mb = tab.holds_mb()
-        first_ms = tab.first_sound_ms()
-        seeks = [tab.seek(at) for at in (3600, 7000, 10, 5000.5, 1800)]
-        grown_mb = tab.holds_mb() - before_mb
+@needs_chromium
+def test_two_hours_start_at_once_and_seek_cheaply_in_a_small_tab(web, chromium):
+    tab = Tab(chromium, web)
+    tab.open()
+    before_mb = tab.holds_mb()
+    first_ms = tab.first_sound_ms()
+    seeks = [tab.seek(at) for at in (3600, 7000, 10, 5000.5, 1800)]
+    grown_mb = tab.holds_mb() - before_mb
 
     say(f"first sound {first_ms:.0f} ms, tab {before_mb:.0f} MB, grew by {grown_mb:.1f} MB")
     for took, moved in seeks:

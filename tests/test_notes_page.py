@@ -2,21 +2,15 @@
 
 import json
 import re
-import shutil
 import uuid
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser import in_a_browser
 from tests.test_asgi import Web
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.journey,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
-]
+pytestmark = in_a_browser
 LOOK_MS = 15_500
 # What the notes may use of the player, without a file to play.
 PLAYER = """() => {
@@ -25,7 +19,8 @@ PLAYER = """() => {
   Object.defineProperty(player, 'time', {get: () => player.at, configurable: true});
   Object.defineProperty(player, 'span', {get: () => player.loop ?? null, configurable: true});
   player.setPins = pins => { player.pins = pins; };
-  player.dispatchEvent(new CustomEvent('tapeline:time', {bubbles: true}));
+  const detail = {seconds: player.at};
+  player.dispatchEvent(new CustomEvent('tapeline:time', {bubbles: true, detail}));
 }"""
 PINS = "() => document.querySelector('recording-player').pins"
 
@@ -37,14 +32,6 @@ def web(tmp_path_factory):
     web.start()
     yield web
     web.stop()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -125,7 +112,7 @@ def test_the_span_of_the_loop_is_a_press_away(page):
     page.evaluate("document.querySelector('recording-player').loop = [65, 80.55]")
     page.evaluate(
         "document.querySelector('recording-player').dispatchEvent("
-        "new CustomEvent('tapeline:time', {bubbles: true}))"
+        "new CustomEvent('tapeline:time', {bubbles: true, detail: {seconds: 65}}))"
     )
     page.get_by_role("button", name="Loop 1:05\u20131:20").click()
     expect(page.locator("#comment-at")).to_have_value("1:05-1:20.5")

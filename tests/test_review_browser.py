@@ -4,21 +4,15 @@ Keys, loop, mute, links, resume, one source at a time, without JavaScript, and i
 """
 
 import re
-import shutil
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser import in_a_browser
 from tests.desk import Desk, until
 from tests.review_story import tell
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.journey,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
-]
+pytestmark = in_a_browser
 SHIFTS = """
 window.shifted = 0;
 new PerformanceObserver((list) => {
@@ -38,17 +32,6 @@ def desk(tmp_path_factory):
 def story(desk):
     desk.lever("POST", "settings", {"saved_delay_s": 0.3})
     return tell(desk)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,24 +1,17 @@
 """The transcript in a real browser: words are heard, marked and found; the list yields."""
 
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.browser import in_a_browser
 from tests.desk import until
 from tests.test_asgi import BASE, Web
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = [
-    pytest.mark.journey,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"),
-]
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"]
+pytestmark = in_a_browser
 TALK = """
 import django, sys
 django.setup()
@@ -26,6 +19,7 @@ from calls.models import Call
 from recordings.models import Transcript
 from tests.said import make, row, timed
 from tests.store import wav
+from tests.browser import in_a_browser
 from recordings import storage
 
 def spoken(number, text, at_ms):
@@ -73,14 +67,6 @@ def talk(web, count):
 @pytest.fixture(scope="module")
 def recording(web):
     return talk(web, 40)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
