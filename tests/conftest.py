@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
 from playwright.sync_api import sync_playwright
@@ -24,6 +26,24 @@ from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
 slow = [HealthCheck.too_slow]
 settings.register_profile("any machine", deadline=None, suppress_health_check=slow)
 settings.load_profile("any machine")
+
+DATABASE = {"db", "transactional_db"}
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave what touches no database out of the second pass: it would be the same again."""
+    if connection.vendor == "sqlite":
+        return
+    again = [item for item in items if touches_a_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in again])
+    items[:] = again
+
+
+def touches_a_database(item):
+    is_case = item.cls is not None and issubclass(item.cls, TransactionTestCase)
+    is_marked = item.get_closest_marker("django_db") is not None
+    return is_case or is_marked or not DATABASE.isdisjoint(item.fixturenames)
+
 
 PAYLOADS = Path(__file__).parent / "payloads"
 KEY = SigningKey(bytes(range(32)))
