@@ -163,7 +163,7 @@ def supervisor():
 
 
 class AnyLibrary(TestCase):
-    @settings(max_examples=120)
+    @settings(max_examples=50)
     @given(
         rows=st.lists(ROWS, max_size=14),
         queries=st.lists(QUERIES, min_size=4, max_size=8),
