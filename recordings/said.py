@@ -55,6 +55,12 @@ class Said:
         """How many sentences have no time."""
         return sum(sentence.start_ms is None for sentence in self.sentences)
 
+    @property
+    def upper(self) -> str:
+        """Return whose side of the waveform is drawn above."""
+        agent = sides.NAMES[sides.AGENT]
+        return agent if agent in self.speakers else self.speakers[0]
+
     def speaker(self, sentence: Sentence) -> str:
         """Return who says a sentence; "" if nobody can tell."""
         return "" if sentence.channel is None else self.speakers[sentence.channel]

@@ -56,7 +56,7 @@ def _turn(what: Said, number: int, sentence: Sentence, base: str) -> Turn:
     return {
         "number": number,
         "ordinal": number + 1,
-        "look": _look(sentence, what.speaker(sentence)),
+        "look": _look(sentence, is_upper=what.speaker(sentence) == what.upper),
         "place": _place(sentence),
         "is_placed": is_placed,
         "is_approximate": sentence.is_approximate,
@@ -70,9 +70,9 @@ def _turn(what: Said, number: int, sentence: Sentence, base: str) -> Turn:
     }
 
 
-def _look(sentence: Sentence, speaker: str) -> str:
+def _look(sentence: Sentence, *, is_upper: bool) -> str:
     """Return the classes of a row; who speaks has the colour of his side of the waveform."""
-    return f"turn{' is-doubtful' * sentence.is_doubtful}{' is-agent' * (speaker == 'Agent')}"
+    return f"turn{' is-doubtful' * sentence.is_doubtful}{' is-upper' * is_upper}"
 
 
 def _place(sentence: Sentence) -> SafeString:

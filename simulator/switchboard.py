@@ -94,8 +94,15 @@ class Switchboard:
         self.courier.start()
         threading.Thread(target=self._tick, name="ticker", daemon=True).start()
         if not self.options.is_quiet:
-            self.act(past.live_through)
+            self._live_through_the_past()
             self.act(lambda world, now: Centre(world).open(now))
+
+    def _live_through_the_past(self) -> None:
+        """Give a desk calls to find, once: it keeps them, and needs no others later."""
+        told = self.options.data / "past"
+        if not told.exists():
+            self.act(past.live_through)
+            told.touch()
 
     def act(self, what: Callable[[World, datetime], T]) -> T:
         """Do something with the world now, and put on its way what comes of it."""

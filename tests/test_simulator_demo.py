@@ -8,6 +8,7 @@ import pytest
 from simulator import past
 from simulator.demo import Centre
 from simulator.scripts import SCENARIOS, conversation, spell
+from simulator.switchboard import Options, Switchboard
 from simulator.world import World
 from tests.simulator_rig import NOON, Scene
 
@@ -143,3 +144,13 @@ def test_the_same_people_call_again():
     callers = Counter(one.leg.from_ for one in world.recordings.values())
     assert len(callers) <= past.REGULARS
     assert callers.most_common(1)[0][1] > 1
+
+
+def test_the_past_is_lived_through_once(tmp_path):
+    counts = []
+    for _ in range(2):
+        board = Switchboard(Options(tmp_path, is_quiet=False))
+        board.start("http://127.0.0.1:9")
+        counts.append(len(board.act(lambda world, now: world.recordings)))
+        board.stop()
+    assert counts == [past.CALLS, 0]

@@ -174,7 +174,7 @@ def test_rows_have_times_names_and_words(lee_in):
     assert 'data-at="2.7"' in first
     assert 'data-words="0+400 -"' in first
     assert "1:05 Agent Hm." in words(second)
-    assert second.startswith(' is-doubtful is-agent"')
+    assert second.startswith(' is-doubtful is-upper"')
     assert "Its place is uncertain: confidence 50%" in second
     assert "not found in the sound" in third
     assert "data-at" not in third
