@@ -18,6 +18,7 @@ is heard again, then followed word by word, where each word may be missing.
 # words than a strict alignment (19 to 10 clean, 30 to 13 noisy) and fewer wrong ones (1 to 3,
 # 0 to 1); with a right text the strict one is level or better (7 to 14, 40 to 42).
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,14 +69,22 @@ def align(path: Path, text: str, *, language: str = "en") -> list[Segment]:
     model = model_for(language)
     found, sounds = tokens(written, dictionary(dictionary_of(model)) if model else {})
     with sound.track(path, recorded) as track:
-        heard = find(track, found, sounds, Recogniser(model, sounds)) if model and sounds else {}
-        places: list[list[int]] = [[] for _ in written]
-        for place, token in enumerate(found):
-            places[token.segment].append(place)
-        return [
-            _segment(sentence, inside, found, heard, track)
-            for sentence, inside in zip(written, places, strict=True)
-        ]
+        heard = find(track, found, Recogniser(model, sounds)) if model and sounds else {}
+        return list(_segments(written, found, heard, track))
+
+
+def _segments(
+    written: list[str], found: list[Token], heard: dict[int, Heard], track: sound.Track
+) -> Iterator[Segment]:
+    """Yield the sentences with what was heard of them."""
+    places: list[list[int]] = [[] for _ in written]
+    for place, token in enumerate(found):
+        places[token.segment].append(place)
+    last_ms = 0  # the end of what was heard before
+    for sentence, inside in zip(written, places, strict=True):
+        segment = _segment(sentence, inside, found, heard, track, last_ms)
+        last_ms = segment.end_ms or last_ms
+        yield segment
 
 
 def _segment(
@@ -84,6 +93,7 @@ def _segment(
     found: list[Token],
     heard: dict[int, Heard],
     track: sound.Track,
+    last_ms: int,
 ) -> Segment:
     """Return a sentence with what was heard of it."""
     words = tuple(
@@ -92,18 +102,19 @@ def _segment(
         else Word(found[place].word)
         for place in places
     )
-    timed = [heard[place] for place in places if place in heard]
+    timed = [place for place in places if place in heard]
     if not timed:
         return Segment(sentence, words)
-    spoken = [place for place in places if found[place].key]
-    before = [found[place] for place in spoken if place < min(set(heard).intersection(places))]
+    first_ms = heard[timed[0]].start_ms
+    missing_ms = sum(found[place].length_ms for place in range(places[0], timed[0]))
+    said = [heard[place] for place in timed]
     return Segment(
         sentence,
         words,
-        onset.start_of(track, timed[0].start_ms, before) if before else timed[0].start_ms,
-        timed[-1].end_ms,
-        confidence(timed, len(spoken)),
-        speakers.channel_of(track, timed),
+        onset.start_of(track, first_ms, missing_ms, last_ms) if missing_ms else first_ms,
+        said[-1].end_ms,
+        confidence(said, sum(bool(found[place].key) for place in places)),
+        speakers.channel_of(track, said),
     )
 
 

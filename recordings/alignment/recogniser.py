@@ -19,6 +19,8 @@ MODELS = {"en": "en-us"}  # by language; the wheel carries this one
 FRAME_MS = 10
 DISCOUNT = 0.25  # kept for words in an order that the text does not have
 LANGUAGE_WEIGHT = 10.0
+PATH_WEIGHT = 12.0
+GAUSSIANS = 8  # per codebook; 4 is usual, but is too few for a band the model was not made for
 SKIP = 0.02  # probability that a word of the text was not said
 OTHER = 0.02  # that something else was
 
@@ -57,6 +59,9 @@ class Recogniser:
                     dict=file.name,
                     lm=None,
                     lw=LANGUAGE_WEIGHT,
+                    bestpathlw=PATH_WEIGHT,
+                    topn=GAUSSIANS,
+                    fwdflat=False,  # a second pass costs a quarter more, and finds no more
                     loglevel="FATAL",
                     logfn=os.devnull,
                 )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from recordings.alignment.pronouncing import Dictionary, pronounce
 
+PHONE_MS = 75  # at 150 words a minute
+COMMA_MS = 250  # of a pause after it
 LONGEST_SEGMENT = 30  # words; a text without full stops is cut there, if it can be at a comma
 SENTENCE = re.compile(r"\S.*?(?:[.?!…]+[\"')\]”’]*(?=\s)|\n|$)", re.DOTALL)  # noqa: RUF001
 ABBREVIATED = re.compile(r"\b(?:mr|mrs|ms|dr|st|no|vs|[a-z])\.$", re.IGNORECASE)
@@ -13,11 +15,12 @@ ABBREVIATED = re.compile(r"\b(?:mr|mrs|ms|dr|st|no|vs|[a-z])\.$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word as written; `key` is "" for what nobody can say."""
+    """A word as written, and how long it usually takes; `key` is "" for what nobody can say."""
 
     word: str
     key: str
     segment: int
+    length_ms: int = 0
 
 
 def sentences(text: str) -> list[str]:
@@ -53,5 +56,7 @@ def tokens(segments: list[str], known: Dictionary) -> tuple[list[Token], dict[st
             key = re.sub(r"[()\s]|^\W+|\W+$", "", word.lower()) or word
             if key not in sounds:
                 sounds[key] = pronounce(word, known)
-            found.append(Token(word, key if sounds[key] else "", number))
+            length_ms = PHONE_MS * len(sounds[key][0].split()) if sounds[key] else 0
+            length_ms += COMMA_MS if word[-1] in ",;:" else 0
+            found.append(Token(word, key if sounds[key] else "", number, length_ms))
     return found, {key: each for key, each in sounds.items() if each}
