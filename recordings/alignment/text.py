@@ -1,6 +1,7 @@
 """A transcript's text as segments of words, each word with the key the recogniser knows it by."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,11 @@ COMMA_MS = 250  # of a pause after it
 LONGEST_SEGMENT = 30  # words; a text without full stops is cut there, if it can be at a comma
 SENTENCE = re.compile(r"\S.*?(?:[.?!…]+[\"')\]”’]*(?=\s)|\n|$)", re.DOTALL)  # noqa: RUF001
 ABBREVIATED = re.compile(r"\b(?:mr|mrs|ms|dr|st|no|vs|[a-z])\.$", re.IGNORECASE)
+
+BRACKETS = re.compile(r"\[[^\[\]]*\]")
+NAME = re.compile(
+    rf"(?:{BRACKETS.pattern}\s*)*((?:[^\s:]+ ){{0,2}}[^\s:]+:)(?=\s)"
+)  # before a sentence, if before others too
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +57,12 @@ def tokens(segments: list[str], known: Dictionary) -> tuple[list[Token], dict[st
     """Return the words of segments, and the pronunciations of their keys."""
     found: list[Token] = []
     sounds: dict[str, list[str]] = {}
-    for number, segment in enumerate(segments):
-        for word in segment.split():
+    for number, (segment, remark) in enumerate(zip(segments, _remarks(segments), strict=True)):
+        for match in re.finditer(r"\S+", segment):
+            word = match[0]
+            if any(start <= match.start() < end for start, end in remark):
+                found.append(Token(word, "", number))
+                continue
             key = re.sub(r"[()\s]|^\W+|\W+$", "", word.lower()) or word
             if key not in sounds:
                 sounds[key] = pronounce(word, known)
@@ -60,3 +70,12 @@ def tokens(segments: list[str], known: Dictionary) -> tuple[list[Token], dict[st
             length_ms += COMMA_MS if word[-1] in ",;:" else 0
             found.append(Token(word, key if sounds[key] else "", number, length_ms))
     return found, {key: each for key, each in sounds.items() if each}
+
+
+def _remarks(segments: list[str]) -> Iterator[list[tuple[int, int]]]:
+    """Yield where in each segment stands what nobody says: who speaks, and [what is heard]."""
+    names = [NAME.match(segment) for segment in segments]
+    often = Counter(name[1] for name in names if name)
+    for segment, name in zip(segments, names, strict=True):
+        found = [match.span() for match in BRACKETS.finditer(segment)]
+        yield [*found, name.span(1)] if name and often[name[1]] > 1 else found
