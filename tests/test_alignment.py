@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from dashboard.bench import voices
 from recordings.alignment import align, matching, pronouncing, recogniser, sound, spoken, text
 from recordings.audio import NotAudio
 from simulator import speech
@@ -75,6 +76,28 @@ def test_every_sentence_starts_where_it_is_said(tmp_path):
     words = [word for segment in segments for word in segment.words if word.start_ms is not None]
     assert [word.start_ms for word in words] == sorted(word.start_ms for word in words)
     assert {"4512", "Kowalczyk,"} <= {word.word for word in words}
+
+
+def test_noise_and_wrong_words_over_two_minutes_stay_within_loose_bounds(tmp_path):
+    call = voices.Call(2, snr_db=15.0, wrong=0.1, channels=2)
+    said = voices.record(tmp_path / "call.wav", call)
+    segments = align(tmp_path / "call.wav", "\n".join(each.text for each in said))
+    starts = [each.start_ms for each in said]
+    off = sorted(
+        abs(segment.start_ms - start)
+        for segment, start in zip(segments, starts, strict=True)
+        if segment.is_confident
+    )
+    assert len(off) > len(said) * 0.5
+    assert off[len(off) // 2] < 150
+    assert off[len(off) * 9 // 10] < 400
+    assert off[-1] < 2_000
+    right = [
+        segment.channel == each.channel
+        for segment, each in zip(segments, said, strict=True)
+        if segment.is_confident
+    ]
+    assert sum(right) > len(right) * 0.9
 
 
 def test_a_sentence_that_nobody_says_gets_no_time(tmp_path):

@@ -1,7 +1,7 @@
 """Sentences people say on the telephone to a clinic, a shop, a landlord: for generated speech."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 NAMES = [
     "Kowalczyk",
@@ -79,11 +79,40 @@ SENTENCES = (
     "A voucher has been sent out, but it seems it came back to us.",
 )
 
+ANOTHER_CALL = (
+    "Good evening, you have reached the northern railway lost property office.",
+    "I left a green umbrella and a folder of drawings on the train to Bristol.",
+    "Which carriage were you sitting in, and did you change anywhere?",
+    "The second one behind the engine, right beside the luggage rack.",
+    "Our cleaners hand everything over at the terminus shortly before midnight.",
+    "There is an umbrella on my list, though it seems to be navy blue.",
+    "Mine has a wooden handle that is carved like the head of a duck.",
+    "Then somebody must have taken it along by mistake.",
+    "Does the folder carry a label, or perhaps the stamp of a museum?",
+    "It belongs to an architect who is building a bridge over the estuary.",
+    "You would have to prove that you may collect it on his behalf.",
+    "Could you keep it locked away until he returns from Norway?",
+    "We store items for ninety days, after which they go to auction.",
+    "May I describe a pair of binoculars that my daughter forgot as well?",
+    "Those were found between two seats by a guard named {name}.",
+    "She will be thrilled, they were a present from her grandfather.",
+    "Bring a passport or a driving licence to window {few}, please.",
+    "Is the counter open during the public holiday on {day}?",
+    "Only until lunchtime, since half of us are off to the seaside.",
+    "How much do you charge for returning things by courier?",
+    "Roughly twelve pounds, depending on weight and destination.",
+    "That seems fair enough, considering what those sketches are worth.",
+    "Shall I note down the number of your mobile in case it turns up?",
+    "Certainly, though reception is dreadful where we are camping.",
+    "Leave a message with the farmer, he walks past our tent every evening.",
+    "Splendid, I shall ring you as soon as the night shift has finished.",
+)
 
-def conversation(chance: random.Random) -> Iterator[str]:
+
+def conversation(chance: random.Random, sentences: Sequence[str] = SENTENCES) -> Iterator[str]:
     """Yield sentences without end; each comes once before any comes again."""
     while True:
-        for sentence in chance.sample(SENTENCES, len(SENTENCES)):
+        for sentence in chance.sample(sentences, len(sentences)):
             day, other = chance.sample(DAYS, 2)
             yield sentence.format(
                 name=chance.choice(NAMES),

@@ -1,63 +1,60 @@
-"""Alignment in a process of its own, so that its memory and its faults are nobody else's.
+"""Alignment for the desk's workers: in a child process, with an end in time and in memory.
 
-align_apart(path, text, language, timeout_s) -> [Segment]        raises NotAligned
+align_apart(path, text, language, timeout_s) -> [Segment]      raises NotAligned
+
+A worker shares its memory and its Python with other work; minutes of search do not belong there.
 """
 
-import ctypes
 import json
 import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 
-from recordings.alignment import Segment, Word, align
-from recordings.audio import NotAudio
+import recordings
+from recordings.alignment import Segment, shape
 
-PATIENT = 10  # niceness: pages and calls come first
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG, where there is one
+ROOT = Path(recordings.__file__).resolve().parent.parent
+ENDED_BY_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV)  # C code without memory
 
 
 class NotAligned(Exception):
-    """The text was not aligned; the text says why."""
+    """The text could not be aligned; the text of the error says why."""
 
 
-def align_apart(path: Path, text: str, language: str, timeout_s: float) -> list[Segment]:
-    """Align as `align` does, in another process. Raises NotAligned."""
-    command = [sys.executable, "-m", __name__, str(path), language, str(os.getpid())]
+def align_apart(
+    path: Path, text: str, language: str, timeout_s: float, *, memory_mb: int | None = None
+) -> list[Segment]:
+    """Return the sentences of a text with the times at which a recording says them.
+
+    Raises NotAligned, with a reason that a person understands.
+    """
+    if not text.strip():
+        return []
+    bound = [f"--memory-mb={memory_mb}"] if memory_mb else []
+    command = [*(sys.executable, "-m", "recordings.alignment", f"--language={language}"), *bound]
+    command.append(f"--parent={os.getpid()}")
     try:
-        done = subprocess.run(  # noqa: S603  (our own module)
-            command, input=text.encode(), capture_output=True, timeout=timeout_s, check=False
+        done = subprocess.run(  # noqa: S603  (our own command line)
+            [*command, "--", str(path.resolve()), "-"],
+            cwd=ROOT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # each thread of it asks for memory
+            input=text.encode("utf-8", "replace"),
+            capture_output=True,
+            timeout=timeout_s,
         )
     except subprocess.TimeoutExpired as exc:
-        raise NotAligned(f"The alignment took longer than {timeout_s:.0f} s.") from exc
-    if done.returncode == 2:
-        raise NotAligned(done.stderr.decode(errors="replace").strip())
+        raise NotAligned(f"It took longer than {timeout_s:g} s and was ended.") from exc
     if done.returncode:
-        raise NotAligned(f"The alignment ended with code {done.returncode}.")
-    return [
-        Segment(**{**segment, "words": tuple(Word(**word) for word in segment["words"])})
-        for segment in json.loads(done.stdout)
-    ]
+        raise NotAligned(_reason(done.returncode, done.stderr.decode("utf-8", "replace")))
+    return shape.from_json(json.loads(done.stdout)["segments"])
 
 
-def main(path: str, language: str, parent: str) -> None:
-    """Align the text on the standard input; print the segments. Ends with its parent."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != int(parent):
-        return  # it died before it could be tied to us
-    os.nice(PATIENT)
-    text = sys.stdin.buffer.read().decode()
-    try:
-        found = align(Path(path), text, language=language)
-    except (NotAudio, OSError) as exc:
-        sys.stderr.write(str(exc))
-        raise SystemExit(2) from exc
-    json.dump([asdict(segment) for segment in found], sys.stdout)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def _reason(code: int, complaint: str) -> str:
+    """Say why a child ended without an answer."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = ", perhaps for want of memory" if -code in ENDED_BY_MEMORY else ""
+        return f"The alignment was ended by {name}{hint}."
+    return complaint.strip().rpartition("\n")[2] or f"The alignment ended with code {code}."

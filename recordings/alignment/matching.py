@@ -5,12 +5,23 @@ match of the word before. Pure.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from math import log
+from typing import NamedTuple
 
 MOST_PLACES = 12  # in the text for one heard pair; of a commoner pair, the nearest in proportion
 NEXT = 1.5  # added for each match that follows the one before it at once
+NONE = -1
+
+
+class _Node(NamedTuple):
+    """A match, and the node of the one before it in its heaviest chain."""
+
+    first: int
+    second: int
+    before: int
 
 
 def match(
@@ -21,29 +32,32 @@ def match(
     In a text that was followed word by word, matches may stand alone.
     """
     candidates = _alike(text, heard) if alone else _candidates(text, heard)
-    counts: dict[str, int] = defaultdict(int)
-    for word in text:
-        counts[word] += 1
-    chain: dict[tuple[int, int], tuple[float, tuple[int, int] | None]] = {}
+    counts = Counter(text)
+    nodes: list[_Node] = []
     best = _Prefix(len(text))
-    for second in sorted(candidates):
-        scored = []
-        for first in candidates[second]:
-            weight = 0.5 + log(len(text) / counts[text[first]])
+    row: dict[int, tuple[float, int]] = {}  # of the last heard word: place -> score, node
+    for second, places in enumerate(candidates):
+        above, row = row, {}
+        for first in places:
             score, before = best.upto(first)
-            if (last := chain.get((first - 1, second - 1))) and last[0] + NEXT > score:
-                score, before = last[0] + NEXT, (first - 1, second - 1)
-            chain[first, second] = (score + weight, before)
-            scored.append((score + weight, (first, second)))
-        for score, place in scored:  # only now, for the next heard word
-            best.put(place[0], score, place)
-    found = []
-    last_place = best.upto(len(text))[1]
-    while last_place:
-        found.append(last_place)
-        last_place = chain[last_place][1]
-    found.reverse()
+            if (last := above.get(first - 1)) and last[0] + NEXT > score:
+                score, before = last[0] + NEXT, last[1]
+            weight = 0.5 + log(len(text) / counts[text[first]])
+            row[first] = (score + weight, len(nodes))
+            nodes.append(_Node(first, second, before))
+        for first, (score, node) in row.items():  # only now, for the next heard word
+            best.put(first, score, node)
+    found = _chain(nodes, best.upto(len(text))[1])
     return found if alone else runs(found)
+
+
+def _chain(nodes: Sequence[_Node], last: int) -> list[tuple[int, int]]:
+    """Return the matches that lead to a node, in order."""
+    found = []
+    while last != NONE:
+        found.append((nodes[last].first, nodes[last].second))
+        last = nodes[last].before
+    return found[::-1]
 
 
 def runs(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -56,48 +70,44 @@ def runs(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
     ]
 
 
-def _candidates(text: Sequence[str], heard: Sequence[str]) -> dict[int, set[int]]:
-    """Return the places in the text for every heard word that is in a pair found there."""
+def _candidates(text: Sequence[str], heard: Sequence[str]) -> Iterator[set[int]]:
+    """Yield for every heard word its places in the text, if it is in a pair found there."""
     pairs: dict[tuple[str, str], list[int]] = defaultdict(list)
     for at in range(len(text) - 1):
         pairs[text[at], text[at + 1]].append(at)
-    found: dict[int, set[int]] = defaultdict(set)
-    for at in range(len(heard) - 1):
-        places = pairs.get((heard[at], heard[at + 1]), [])
+    before: list[int] = []
+    for at, pair in enumerate(zip_longest(heard, heard[1:])):
+        places = pairs.get(pair, [])
         if len(places) > MOST_PLACES:
             middle = bisect_left(places, at * len(text) // len(heard))
             first = min(max(0, middle - MOST_PLACES // 2), len(places) - MOST_PLACES)
             places = places[first : first + MOST_PLACES]
-        found[at].update(places)
-        found[at + 1].update(place + 1 for place in places)
-    return found
+        yield {*places, *(place + 1 for place in before)}
+        before = places
 
 
-def _alike(text: Sequence[str], heard: Sequence[str]) -> dict[int, set[int]]:
-    return {
-        second: {first for first, word in enumerate(text) if word == said}
-        for second, said in enumerate(heard)
-    }
+def _alike(text: Sequence[str], heard: Sequence[str]) -> Iterator[set[int]]:
+    return ({first for first, word in enumerate(text) if word == said} for said in heard)
 
 
 class _Prefix:
-    """The best score among places before a place; a Fenwick tree of maxima."""
+    """The best score among places before a place, and its node; a Fenwick tree of maxima."""
 
     def __init__(self, size: int) -> None:
-        self.best: list[tuple[float, tuple[int, int] | None]] = [(0.0, None)] * (size + 2)
+        self.best: list[tuple[float, int]] = [(0.0, NONE)] * (size + 2)
 
-    def upto(self, end: int) -> tuple[float, tuple[int, int] | None]:
+    def upto(self, end: int) -> tuple[float, int]:
         """Return the best of the places before `end`."""
-        found: tuple[float, tuple[int, int] | None] = (0.0, None)
+        found = (0.0, NONE)
         while end > 0:
             if self.best[end][0] > found[0]:
                 found = self.best[end]
             end -= end & -end
         return found
 
-    def put(self, at: int, score: float, place: tuple[int, int]) -> None:
+    def put(self, at: int, score: float, node: int) -> None:
         at += 1
         while at < len(self.best):
             if score > self.best[at][0]:
-                self.best[at] = (score, place)
+                self.best[at] = (score, node)
             at += at & -at

@@ -3,8 +3,8 @@
 heard words -> anchors (runs of two and more) -> gaps heard again -> gaps followed word by word
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple
 
 from recordings.alignment import matching
@@ -14,13 +14,14 @@ from recordings.alignment.text import Token
 
 Found = dict[int, Heard]  # a word's place in the text -> where it was heard
 
-PHONE_MS = 75  # at 150 words a minute
+LEAST_SHARE = 0.15  # of a text is heard at once: 0.3 in noise, at most 0.1 of another call's
 HASTE, SLOWNESS = 0.35, 3.0  # a stretch between anchors may take from so much to so many times
 PAUSE_MS = 4_000  # that may lie between anchors on top of it
 FEW = 3  # words of a run that must fit between its neighbours
 LONGEST_MS = 25_000  # of a stretch to follow
 SHORTEST_MS = 1_500  # of a stretch worth hearing again
 MANY = 5  # words worth hearing again
+BETWEEN, BESIDE = 0.75, 0.5  # of a proof is a followed word: any speech resembles some of a text
 STRAYS = 3  # words
 BREAK_MS = 600
 AGREEMENT_MS = 150  # between an anchor and itself, followed
@@ -34,12 +35,12 @@ class Gap(NamedTuple):
     span: Span
 
 
-def find(
-    track: Track, tokens: Sequence[Token], sounds: Mapping[str, Sequence[str]], ears: Recogniser
-) -> Found:
+def find(track: Track, tokens: Sequence[Token], ears: Recogniser) -> Found:
     """Return where the words of a text are heard."""
-    text = _Text(tokens, sounds)
+    text = _Text(tokens)
     found = text.listen(track, ears, Gap(0, len(tokens) - 1, Span(0, track.duration_ms)))
+    if len(found) < LEAST_SHARE * len(text.spoken(0, len(tokens) - 1)):
+        return {}  # it is the text of something else
     for gap in text.gaps(found, track.duration_ms):
         if gap.last - gap.first + 1 >= MANY and gap.span.end_ms - gap.span.start_ms >= SHORTEST_MS:
             found |= text.listen(track, ears, gap)
@@ -54,13 +55,10 @@ def find(
 class _Text:
     """The words to find."""
 
-    def __init__(self, tokens: Sequence[Token], sounds: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         self.keys = [token.key for token in tokens]
         self.segments = [token.segment for token in tokens]
-        self.need = [PHONE_MS * len(sounds[key][0].split()) if key else 0 for key in self.keys]
-        self.sums = [0]
-        for each in self.need:
-            self.sums.append(self.sums[-1] + each)
+        self.sums = list(accumulate((token.length_ms for token in tokens), initial=0))
 
     def needs_ms(self, first: int, last: int) -> int:
         """Return how long words take, first to last."""
@@ -156,7 +154,7 @@ class _Text:
         if not _agree(before, heard[0]) or not _agree(after, heard[-1]):
             return {}
         return {
-            place: word
+            place: word._replace(proof=BETWEEN if before and after else BESIDE)
             for place, word in zip(places, heard, strict=True)
             if word and place not in found
         }

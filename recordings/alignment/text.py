@@ -1,23 +1,32 @@
 """A transcript's text as segments of words, each word with the key the recogniser knows it by."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from recordings.alignment.pronouncing import Dictionary, pronounce
 
+PHONE_MS = 75  # at 150 words a minute
+COMMA_MS = 250  # of a pause after it
 LONGEST_SEGMENT = 30  # words; a text without full stops is cut there, if it can be at a comma
 SENTENCE = re.compile(r"\S.*?(?:[.?!…]+[\"')\]”’]*(?=\s)|\n|$)", re.DOTALL)  # noqa: RUF001
 ABBREVIATED = re.compile(r"\b(?:mr|mrs|ms|dr|st|no|vs|[a-z])\.$", re.IGNORECASE)
 
+BRACKETS = re.compile(r"\[[^\[\]]*\]")
+NAME = re.compile(
+    rf"(?:{BRACKETS.pattern}\s*)*((?:[^\s:]+ ){{0,2}}[^\s:]+:)(?=\s)"
+)  # before a sentence, if before others too
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word as written; `key` is "" for what nobody can say."""
+    """A word as written, and how long it usually takes; `key` is "" for what nobody can say."""
 
     word: str
     key: str
     segment: int
+    length_ms: int = 0
 
 
 def sentences(text: str) -> list[str]:
@@ -48,10 +57,25 @@ def tokens(segments: list[str], known: Dictionary) -> tuple[list[Token], dict[st
     """Return the words of segments, and the pronunciations of their keys."""
     found: list[Token] = []
     sounds: dict[str, list[str]] = {}
-    for number, segment in enumerate(segments):
-        for word in segment.split():
+    for number, (segment, remark) in enumerate(zip(segments, _remarks(segments), strict=True)):
+        for match in re.finditer(r"\S+", segment):
+            word = match[0]
+            if any(start <= match.start() < end for start, end in remark):
+                found.append(Token(word, "", number))
+                continue
             key = re.sub(r"[()\s]|^\W+|\W+$", "", word.lower()) or word
             if key not in sounds:
                 sounds[key] = pronounce(word, known)
-            found.append(Token(word, key if sounds[key] else "", number))
+            length_ms = PHONE_MS * len(sounds[key][0].split()) if sounds[key] else 0
+            length_ms += COMMA_MS if word[-1] in ",;:" else 0
+            found.append(Token(word, key if sounds[key] else "", number, length_ms))
     return found, {key: each for key, each in sounds.items() if each}
+
+
+def _remarks(segments: list[str]) -> Iterator[list[tuple[int, int]]]:
+    """Yield where in each segment stands what nobody says: who speaks, and [what is heard]."""
+    names = [NAME.match(segment) for segment in segments]
+    often = Counter(name[1] for name in names if name)
+    for segment, name in zip(segments, names, strict=True):
+        found = [match.span() for match in BRACKETS.finditer(segment)]
+        yield [*found, name.span(1)] if name and often[name[1]] > 1 else found

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from dashboard.bench import align, click, intake, library, machine, memory
 from dashboard.bench.stage import Broken
 
+MOST_MINUTES = 240  # of generated speech; it is made in memory
 BENCHES = {bench.NAME: bench for bench in (intake, click, memory, align, library)}
 
 
@@ -22,6 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("--rounds", type=int, default=intake.Sizes.rounds, help="of intake")
         parser.add_argument(
             "--seconds", type=float, default=intake.Sizes.seconds, help="of each turn of intake"
+        )
+        parser.add_argument(
+            "--minutes", type=float, default=align.Sizes.minutes, help="of align's longest call"
         )
         parser.add_argument(
             "--database",
@@ -45,6 +49,8 @@ class Command(BaseCommand):
             raise CommandError("--rounds and --seconds must be more than nothing")
         if options["recordings"] < library.SMALL:
             raise CommandError(f"--recordings must be {library.SMALL:,} or more")
+        if not 0.5 <= options["minutes"] <= MOST_MINUTES:
+            raise CommandError(f"--minutes must be from 0.5 to {MOST_MINUTES}")
         self.is_json = options["json"]
         signal.signal(signal.SIGTERM, end)  # as Ctrl-C does, it leaves the stage tidily
         figures: dict[str, Any] = {"machine": machine.about()}
@@ -70,7 +76,7 @@ class Command(BaseCommand):
         if name == click.NAME:
             return click.run(click.Sizes(), self.say)
         if name == align.NAME:
-            return align.run(align.Sizes(), self.say)
+            return align.run(align.Sizes(options["minutes"]), self.say)
         if name == library.NAME:
             return library.run(library.Sizes(options["recordings"]), self.say)
         return memory.run(memory.Sizes(), self.say)

@@ -4,11 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from recordings.alignment import Segment, align
+from recordings.alignment import Segment, align, shape
 from recordings.alignment.recogniser import MODELS, model_for
 from recordings.audio import NotAudio
-
-MOST_BYTES = 4_000_000  # of text: some 70 hours of speech
 
 
 class Command(BaseCommand):
@@ -37,7 +35,7 @@ class Command(BaseCommand):
                 f" {', '.join(MODELS)}: nothing is timed."
             )
         if options["json"]:
-            self.stdout.write(json.dumps({"segments": [as_json(each) for each in segments]}))
+            self.stdout.write(json.dumps({"segments": [shape.as_json(each) for each in segments]}))
         else:
             self.stdout.write("\n".join(line(each) for each in segments))
 
@@ -45,31 +43,12 @@ class Command(BaseCommand):
 def read(file: Path) -> str:
     """Return the text of a file. Raises CommandError."""
     try:
-        size = file.stat().st_size
-        if size > MOST_BYTES:
-            raise CommandError(f"{file} has {size:,} bytes; the limit is {MOST_BYTES:,}.")
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise CommandError(f"{file} is not UTF-8 text: byte {exc.start} is wrong.") from exc
+        with file.open("rb") as opened:
+            return shape.read(opened)
+    except shape.NotText as exc:
+        raise CommandError(f"{file} {exc}.") from exc
     except OSError as exc:
         raise CommandError(f"{file} cannot be read: {exc.strerror}.") from exc
-    if not text.strip():
-        raise CommandError(f"{file} holds no text.")
-    return text
-
-
-def as_json(segment: Segment) -> dict[str, Any]:
-    """Return a segment in the shape that others read."""
-    return {
-        "text": segment.text,
-        "start_ms": segment.start_ms,
-        "end_ms": segment.end_ms,
-        "confidence": segment.confidence,
-        "words": [
-            {"word": word.word, "start_ms": word.start_ms, "end_ms": word.end_ms}
-            for word in segment.words
-        ],
-    }
 
 
 def line(segment: Segment) -> str:
