@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import time
-import wave
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from recordings.alignment import Segment, Word, align, child
 from recordings.alignment.child import ROOT, NotAligned, align_apart
 from simulator import speech
+from tests.test_alignment import save
 
 RATE = 8_000
 TEXT = "Thank you for calling the harbour clinic, how can I help you today?"
@@ -24,15 +24,6 @@ def recorded(tmp_path):
         pytest.skip("eSpeak NG is not installed")
     samples = np.concatenate((np.zeros(4_000, np.int16), speech.speak(TEXT, "en-us").samples))
     return save(tmp_path / "call.wav", np.stack((np.zeros_like(samples), samples), axis=1))
-
-
-def save(path, samples):
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return path
 
 
 def run(*arguments, **options):

@@ -1,7 +1,6 @@
 """What a text's times are worth: sentences nobody says, what is no speech, where voices start."""
 
 import re
-import wave
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from recordings.alignment import align, onset, search, sound, text, trust
 from recordings.alignment.recogniser import Heard
 from recordings.alignment.sound import Track
 from simulator import speech
+from tests.test_alignment import save
 
 RATE = 8_000
 SAID = (
@@ -33,15 +33,6 @@ def recorded(tmp_path):
     pause = np.zeros(RATE // 2, dtype=np.int16)
     parts = [part for each in SAID for part in (pause, speech.speak(each, "en-us").samples)]
     return save(tmp_path / "call.wav", np.concatenate(parts))
-
-
-def save(path, samples):
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return path
 
 
 def starts(segments):
