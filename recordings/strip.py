@@ -99,10 +99,13 @@ def _stretch(recording: Recording) -> Stretch:
 
 
 def _bounds(legs: Sequence[Call], taken: Sequence[Stretch]) -> Stretch:
-    """Return when people first could talk, and when the last hung up, if all have."""
+    """Return when people first could talk, and when the last hung up, if all told so.
+
+    An end that was inferred is when somebody asked, and may be hours late.
+    """
     answered = [leg.answered_at for leg in legs if leg.answered_at]
     began = answered or [leg.started_at for leg in legs if leg.started_at]
-    ended = [leg.ended_at for leg in legs if leg.ended_at]
+    ended = [leg.ended_at for leg in legs if leg.ended_at and not leg.ended_inferred]
     is_over = len(ended) == len(legs)
     starts, stops = [start for start, _ in taken], [stop for _, stop in taken]
     return min([*began, *starts]), max([*(ended if is_over else []), *stops])

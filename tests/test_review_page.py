@@ -12,6 +12,7 @@ from django.utils.html import escape
 from django.utils.http import urlencode
 
 from access.models import AuditRow
+from calls.models import Call
 from recordings import sounds, storage
 from recordings.models import Listening, Recording, numbers
 from recordings.peaks import HEADER, peaks
@@ -114,6 +115,15 @@ def test_events_are_a_list_whose_times_can_be_pressed(lee_in, sam):
     assert 'data-at="35.00"' in html
     assert "•" in html
     assert "0:05 from" in html
+
+
+def test_an_end_that_was_only_inferred_is_no_part_that_was_not_recorded(lee_in):
+    ended = {"answered_at": STARTED, "ended_at": STARTED + timedelta(hours=1)}
+    call = make_call(direction="incoming", ended_inferred=True, **ended)
+    recording = make(call, ended_at=STARTED + timedelta(seconds=2))
+    assert "The last" not in page(lee_in, recording)
+    Call.objects.update(ended_inferred=False)
+    assert "The last 59:58 of the call" in page(lee_in, recording)
 
 
 def test_what_was_not_recorded_is_told(lee_in):
