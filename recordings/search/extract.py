@@ -6,7 +6,10 @@ Only for the rows of a page: it reads the text as it is, not the index.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from django.db.models import Case, TextField, Value, When
 
 from recordings import texts
 from recordings.models import Caption, Recording, Transcript
@@ -54,17 +57,13 @@ def extracts(recordings: Sequence[Recording], clauses: Sequence[Clause]) -> dict
 
 
 def _said(recordings: Sequence[Recording]) -> Iterator[tuple[Recording, Iterator[Sentence]]]:
-    newest: dict[UUID, Transcript] = {}
-    written = Transcript.objects.filter(recording__in=recordings).exclude(text="")
-    for transcript in written.order_by("told_at", "id"):
-        assert transcript.recording_id  # noqa: S101  (it is of these recordings)
-        newest[transcript.recording_id] = transcript
+    newest = _newest(recordings)
     others = [recording for recording in recordings if recording.pk not in newest]
     calls = {recording.call_id for recording in others}
     captioned = set(Caption.objects.filter(call__in=calls).values_list("call", flat=True))
     for recording in recordings:
         if recording.pk in newest:
-            yield recording, _of_transcript(newest[recording.pk])
+            yield recording, newest[recording.pk]
         elif unclaimed := texts.written(recording) if not recording.has_transcript else []:
             yield recording, _of_text(unclaimed[-1].text)
         elif recording.call_id in captioned:
@@ -72,11 +71,22 @@ def _said(recordings: Sequence[Recording]) -> Iterator[tuple[Recording, Iterator
             yield recording, (Sentence(line.text, line.from_s) for line in lines)
 
 
-def _of_transcript(transcript: Transcript) -> Iterator[Sentence]:
-    if not transcript.segments:
-        yield from _of_text(transcript.text)
-        return
-    for segment in transcript.segments:
+def _newest(recordings: Sequence[Recording]) -> dict[UUID, Iterator[Sentence]]:
+    """Return the sentences of the newest text of each; a long one is not read twice."""
+    untimed = Case(
+        When(segments__isnull=True, then="text"), default=Value(""), output_field=TextField()
+    )
+    written = Transcript.objects.filter(recording__in=recordings).exclude(text="")
+    columns = written.order_by("told_at", "id").values_list("recording", "segments", untimed)
+    return {
+        pk: _of_segments(segments) if segments else _of_text(text)
+        for pk, segments, text in columns
+        if pk is not None
+    }
+
+
+def _of_segments(segments: list[dict[str, Any]]) -> Iterator[Sentence]:
+    for segment in segments:
         start_ms = segment.get("start_ms")
         yield Sentence(segment["text"], None if start_ms is None else start_ms / 1000)
 
