@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection
 from django.db.models import Q
 
 from access.policies import Right, may
@@ -21,10 +22,12 @@ from recordings.filters import Filters, Invalid
 from recordings.models import Recording, Tag
 from recordings.search.query import ending, parse, parse_party
 from recordings.search.sources import (
+    LAST_PLACE,
     Check,
     Column,
     Key,
     OutOfTime,
+    Patience,
     Source,
     Span,
     Tagged,
@@ -46,10 +49,13 @@ class Limits:
     largest_batch: int = 4_000
     seconds: float = 0.25  # for a page
     sort_seconds: float = 1.0  # for what is to be sorted by length
-    count_seconds: float = 0.05  # after which a page that is full counts no further
+    count_seconds: float = 0.01  # after which a page that is full counts no further
 
 
 LIMITS = Limits()
+MUCH_RARER = (
+    30  # times: looking at a text costs as much as that many steps in a list of FTS5, twice
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,8 @@ def _sources(chosen: Filters, *, may_read: bool) -> list[Source] | None:
         words = parse(chosen.q)
         clauses += words if may_read else [each.for_those_who_may_not_read() for each in words]
     if clauses:
-        sources.append(Text(tuple(clauses)))
+        text = Text(tuple(clauses))
+        sources += text.parts() if connection.vendor == "sqlite" else [text]
     if chosen.longer_ms is not None and chosen.shorter_ms is not None:
         sources.append(between(chosen.longer_ms, chosen.shorter_ms))
     elif chosen.longer_ms is not None:
@@ -162,9 +169,11 @@ class _Search:
         self.started = monotonic()
 
     @property
-    def left(self) -> float:
-        """Seconds until the deadline; one batch is always looked at."""
-        return max(0.001, self.started + self.limits.seconds - monotonic())
+    def patience(self) -> Patience:
+        """Return how long a source may look from now on; one stretch it always looks at."""
+        passed = monotonic() - self.started
+        hard, soft = self.limits.seconds - passed, self.limits.count_seconds - passed
+        return Patience(max(0.0, hard), self.size + 1, max(0.0, soft))
 
     def probe(self, limit: int) -> list["Probe"]:
         """Ask each source for its first places; one that has none ends it."""
@@ -178,7 +187,7 @@ class _Search:
     def ask(self, source: Source, span: Span, limit: int) -> "Probe":
         """Ask a source for its first places in a span."""
         try:
-            places = source.places(span, limit, self.left)
+            places = source.places(span, limit, self.patience)
         except OutOfTime as exc:
             # it did not look at the place where it stopped
             reached = exc.place + 1 if span.newest_first else exc.place - 1
@@ -189,7 +198,7 @@ class _Search:
         """Return what is left to check of what a source gives."""
         match = leader.check
         for source in self.sources:
-            if source is not leader:
+            if not leader.includes(source):
                 match &= source.whole
         return match
 
@@ -243,12 +252,14 @@ class _Times(_Search):
         if whole := [probe for probe in probes if probe.is_all]:
             return self._few(min(whole, key=lambda probe: len(probe.places)))
         leader = self._rarest(probes)
+        if (together := self._together(probes, leader)) and (leader := together).is_all:
+            return self._few(leader)
         rest = self.rest(leader.source)
         if rest:
-            return self.lead(self._batch(leader.source, rest))
+            return self.lead(self._batch(leader, rest))
         walk = Walk(leader.keys, leader.reached)
         if self.chosen.after is not None:
-            walk = self._batch(leader.source, rest)(self.chosen.after, self.size + 1)
+            walk = self._batch(leader, rest)(self.chosen.after, self.size + 1)
         count = min(len(leader.places), self.limits.counted)
         return replace(self.cut(walk.keys, reached=walk.reached), count=count, is_exact=False)
 
@@ -263,12 +274,42 @@ class _Times(_Search):
         furthest = min if self.span.newest_first else max
         return furthest(probes, key=lambda probe: probe.reached or ())
 
+    def _together(self, probes: list[Probe], rarest: Probe) -> Probe | None:
+        """Ask for all words at once, unless one of them is so rare that it had better lead."""
+        texts = [probe for probe in probes if isinstance(probe.source, Text)]
+        if len(texts) < 2 or rarest not in texts:
+            return None
+        next_to_it = self._rarest([probe for probe in texts if probe is not rarest])
+        if self._reach(rarest) > MUCH_RARER * self._reach(next_to_it):
+            return None
+        clauses = dict.fromkeys(
+            clause
+            for probe in texts
+            if isinstance(probe.source, Text)
+            for clause in probe.source.clauses
+        )
+        return self.ask(Text(tuple(clauses)), self.span, self.limits.counted + 1)
+
+    def _reach(self, probe: Probe) -> int:
+        """Return how far a probe came, in places; as far as can be for one that found nothing."""
+        return abs(probe.places[-1] - probe.places[0]) if probe.places else LAST_PLACE
+
     def _span_after(self, after: Key | None) -> Span:
         return self.span if after is None else self.span.after(after[0])
 
-    def _batch(self, source: Source, rest: Check) -> Batch:
+    def _batch(self, leader: Probe, rest: Check) -> Batch:
+        """Return what gives the leader's keys that pass: first those it gave already."""
+        at = {place: number for number, place in enumerate(leader.places, start=1)}
+
         def batch(after: Key | None, size: int) -> Walk:
-            probe = self.ask(source, self._span_after(after), size)
+            first = 0 if after is None else at.get(after[0], len(at))
+            probe = Probe(leader.source, leader.places[first : first + size], None)
+            if not probe.places:
+                probe = self.ask(leader.source, self._span_after(after), size)
+            elif first + size < len(at):
+                probe = replace(probe, reached=(probe.places[-1],))
+            else:
+                probe = replace(probe, reached=leader.reached)
             return Walk([(place,) for place in rest.keep(probe.places)], probe.reached)
 
         return batch
@@ -278,9 +319,9 @@ class _Lengths(_Search):
     """In the order of length; what nobody knows the length of is left out."""
 
     @property
-    def left(self) -> float:
-        """Seconds for all of a party's recordings, which are sorted as a whole or not at all."""
-        return self.limits.sort_seconds
+    def patience(self) -> Patience:
+        """Return the time for all of a party, which is sorted as a whole or not at all."""
+        return Patience(hard=self.limits.sort_seconds, enough=LAST_PLACE)
 
     def page(self) -> Found:
         """Return the page after the cursor. Raises Invalid for what would take too long."""

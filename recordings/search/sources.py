@@ -18,7 +18,7 @@ from recordings.models.recording import LENGTHS_MS
 from recordings.search.query import Clause
 
 LAST_PLACE = (1 << 63) - 1
-GIN = "SELECT * FROM recordings_find(%s::tsquery, %s, %s, %s, %s, %s)"
+GIN = "SELECT * FROM recordings_find(%s::tsquery, %s, %s, %s, %s, %s, %s, %s)"
 FTS5 = (
     "SELECT rowid FROM recordings_words"
     " WHERE recordings_words MATCH %s AND rowid >= %s AND rowid < %s ORDER BY rowid "
@@ -49,6 +49,15 @@ class Span:
         """Return the span as a condition on places."""
         above = Q(place__gte=self.low) if self.low else Q()
         return above & Q(place__lt=self.high) if self.high < LAST_PLACE else above
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a source may look, in seconds; shorter once it has found enough."""
+
+    hard: float = 5.0
+    enough: int = 0
+    soft: float = 5.0
 
 
 class OutOfTime(Exception):
@@ -99,7 +108,10 @@ class Source(Protocol):
     def whole(self) -> Check:
         """The condition, for recordings that another source gives."""
 
-    def places(self, span: Span, limit: int, seconds: float) -> list[int]:
+    def includes(self, other: "Source") -> bool:
+        """Say whether whatever this gives meets the other too, once it passed the check."""
+
+    def places(self, span: Span, limit: int, patience: Patience) -> list[int]:
         """Return the first places of the span. Raises OutOfTime."""
 
 
@@ -117,7 +129,11 @@ class Column:
             match |= each
         return Check(columns=match)
 
-    def places(self, span: Span, limit: int, seconds: float) -> list[int]:
+    def includes(self, other: "Source") -> bool:
+        """Say whether whatever this gives meets the other too."""
+        return other is self
+
+    def places(self, span: Span, limit: int, patience: Patience) -> list[int]:
         """Return the first places of the span."""
         rows = Recording.objects.order_by()
         found = [
@@ -164,7 +180,11 @@ class Tagged:
     def whole(self) -> Check:
         return Check(columns=Q(taggings__tag=self.tag))
 
-    def places(self, span: Span, limit: int, seconds: float) -> list[int]:
+    def includes(self, other: "Source") -> bool:
+        """Say whether whatever this gives meets the other too."""
+        return other is self
+
+    def places(self, span: Span, limit: int, patience: Patience) -> list[int]:
         """Return the first places of the span."""
         tagged = Tagging.objects.filter(span.within, tag=self.tag).order_by(span.order)
         return list(tagged.values_list("place", flat=True)[:limit])
@@ -184,6 +204,19 @@ class Text:
     def whole(self) -> Check:
         return _all(self.clauses)
 
+    def parts(self) -> "list[Text]":
+        """Return a source for each wanted clause; the first also leaves out the unwanted.
+
+        FTS5 goes through the whole list of a common word to meet a rare one; GIN skips.
+        """
+        first, *others = self._wanted
+        unwanted = [clause for clause in self.clauses if not clause.is_wanted]
+        return [Text((first, *unwanted)), *(Text((other,)) for other in others)]
+
+    def includes(self, other: "Source") -> bool:
+        """Say whether whatever this gives meets the other too, once it passed the check."""
+        return isinstance(other, Text) and set(other.clauses) <= set(self.clauses)
+
     @property
     def _wanted(self) -> list[Clause]:
         return [clause for clause in self.clauses if clause.is_wanted]
@@ -197,22 +230,21 @@ class Text:
             if not clause.is_wanted and clause.is_simple and clause.runs
         ]
 
-    def places(self, span: Span, limit: int, seconds: float) -> list[int]:
+    def places(self, span: Span, limit: int, patience: Patience) -> list[int]:
         """Return the first places of the span. Raises OutOfTime."""
         if not all(clause.runs for clause in self._wanted):
             return []
         if connection.vendor == "postgresql":
-            return self._by_gin(span, limit, seconds)
+            return self._by_gin(span, limit, patience)
         return self._by_fts5(span, limit)
 
-    def _by_gin(self, span: Span, limit: int, seconds: float) -> list[int]:
+    def _by_gin(self, span: Span, limit: int, patience: Patience) -> list[int]:
         wanted = " & ".join(f"({_tsquery(clause)})" for clause in self._wanted)
         asked = wanted + "".join(f" & !({_tsquery(clause)})" for clause in self._unwanted)
         with connection.cursor() as cursor:
-            cursor.execute(
-                GIN,
-                [asked, span.low, span.high, span.newest_first, limit, seconds],
-            )
+            within = [span.low, span.high, span.newest_first, limit]
+            bounds = [patience.enough, patience.soft, patience.hard]
+            cursor.execute(GIN, [asked, *within, *bounds])
             found = [place for (place,) in cursor.fetchall()]
         if found and found[-1] < 0:
             raise OutOfTime(found[:-1], -1 - found[-1])
