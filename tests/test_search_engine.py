@@ -304,7 +304,7 @@ def test_the_rarest_condition_leads(lee, monkeypatch):
         return ask(self, source, span, limit)
 
     monkeypatch.setattr(engine._Search, "ask", note)
-    limits = Limits(counted=2, first_batch=7)
+    limits = Limits(counted=2, first_batch=7, seconds=60)
     found = search(lee, read(state="stored", flagged="yes"), size=5, limits=limits)
     assert len(found.places) == 5
     assert {source for source, limit in asked if limit != 3} == {"(AND: ('flagged', True))"}

@@ -220,7 +220,7 @@ class _Search:
 
     def lead(self, batch: Batch) -> Found:
         """Return the page after the cursor, and count from the start as far as time allows."""
-        counted, after = self.limits.counted + 1, self.chosen.after
+        counted, after = max(self.limits.counted, self.size) + 1, self.chosen.after
         if after is None:
             walk = self.walk(batch, None, self.size + 1, counted)
             count, is_exact = len(walk.keys), walk.reached is None
