@@ -321,7 +321,7 @@ class _Lengths(_Search):
     @property
     def patience(self) -> Patience:
         """Return the time for all of a party, which is sorted as a whole or not at all."""
-        return Patience(hard=self.limits.sort_seconds, enough=LAST_PLACE)
+        return Patience(hard=self.limits.sort_seconds, soft=self.limits.sort_seconds)
 
     def page(self) -> Found:
         """Return the page after the cursor. Raises Invalid for what would take too long."""
