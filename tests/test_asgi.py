@@ -273,19 +273,8 @@ def test_live_streams_leave_the_pages_their_threads(web):
         watcher.close()
 
 
-def test_ten_stalled_downloads_delay_no_page_and_no_button(web):
-    stalled = []
-    for _ in range(10):
-        line = socket.socket()
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        line.connect(("127.0.0.1", web.port))
-        path = f"/recordings/{web.recording}/audio?download=1"
-        line.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {web.cookie}\r\n\r\n".encode()
-        )
-        assert b" 200 " in line.recv(64)
-        stalled.append(line)  # and never read from again
-
+def slowest_page(web):
+    """Return how long the slowest of some pages and a button takes, in seconds."""
     signed_in = {"cookie": web.cookie}
     press = {**signed_in, "x-csrftoken": TOKEN, "hx-request": "true"}
     button = f"/calls/{web.call}/commands/hangup/"
@@ -301,10 +290,28 @@ def test_ten_stalled_downloads_delay_no_page_and_no_button(web):
             since = time.monotonic()
             assert web.ask(method, path, **headers)[0] == 200
             slowest = max(slowest, time.monotonic() - since)
+    return slowest
+
+
+def test_ten_stalled_downloads_delay_no_page_and_no_button(web):
+    alone = slowest_page(web)  # what this machine takes anyway, busy as it is
+    stalled = []
+    for _ in range(10):
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.connect(("127.0.0.1", web.port))
+        path = f"/recordings/{web.recording}/audio?download=1"
+        line.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {web.cookie}\r\n\r\n".encode()
+        )
+        assert b" 200 " in line.recv(64)
+        stalled.append(line)  # and never read from again
+
+    slowest = slowest_page(web)
     for line in stalled:
         line.close()
 
-    assert slowest < 0.2
+    assert slowest < max(0.2, 3 * alone)  # seen on a quiet machine: well below 0.2
 
 
 # Quickness
