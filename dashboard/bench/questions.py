@@ -126,11 +126,12 @@ class Asker:
         pick = self.chance.choice
         return {
             "no hit": lambda: {"q": self._nonsense()},
-            "10 hits": lambda: {"q": self._rare()},
+            "10 hits": lambda: {"q": f'"{self._rare()}"'},
             "common": lambda: {"q": pick(COMMON)},
             "phrase": lambda: {"q": pick(PHRASES)},
             "two words": lambda: {"q": pick(TOGETHER)},
-            "common and rare": lambda: {"q": f"{pick(COMMON)} {self._rare()}"},
+            "common and rare": lambda: {"q": f'{pick(COMMON)} "{self._rare()}"'},
+            "a surname": lambda: {"q": self._name()},
             "word and dates": lambda: {"q": pick(COMMON + OTHER)} | self.days(),
             "word and party": lambda: {"q": pick(COMMON), "party": self._name()},
             "word and agent": lambda: {"q": pick(COMMON), "party": self._agent()},

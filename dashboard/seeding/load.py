@@ -19,9 +19,10 @@ import django
 from django.db import connection, models, transaction
 
 from calls.models import Call
-from dashboard.seeding.rows import TAG_COLOURS, TAGS, Centre, Seed, Sound
+from dashboard.seeding.rows import TAG_COLOURS, TAGS, Centre, Seed, Sound, Values
 from recordings.models import Recording, Review, SearchText, Tag, Tagging, Transcript
 from recordings.search import schema
+from recordings.search.document import as_kept
 
 BATCH = 5_000  # calls; a transaction
 WITHOUT_INDEXES = 50_000  # from so many recordings on, building indexes anew is quicker
@@ -132,12 +133,16 @@ def _make(job: Job) -> Rows:
         rows(Call, (seed.call for seed in seeds)),
         rows(Recording, (seed.recording for seed in seeds)),
         rows(Transcript, (seed.transcript for seed in seeds if seed.transcript)),
-        rows(SearchText, (seed.text for seed in seeds)),
+        rows(SearchText, (_kept(seed.text, job.vendor) for seed in seeds)),
         rows(Review, (seed.review for seed in seeds if seed.review)),
         rows(
             Tagging, (_tagging(seed, job.tags[seed.tag]) for seed in seeds if seed.tag is not None)
         ),
     ]
+
+
+def _kept(text: Values, vendor: str) -> Values:
+    return text | {"document": as_kept(str(text["document"]), vendor)}
 
 
 def _tagging(seed: Seed, tag: int) -> dict[str, object]:

@@ -2,6 +2,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Case, Q, Value, When
 
+from recordings.search import schema
+
 
 def index(name, *fields, condition=None):
     made = models.Index(fields=fields, name=name, condition=condition)
@@ -60,4 +62,5 @@ class Migration(migrations.Migration):
         index("recording_paused", "-place", condition=Q(paused=True)),
         index("recording_by_length", "length", "-place", "duration_ms"),
         index("recording_longest", "-duration_ms", "-place"),
+        migrations.RunPython(schema.narrow, migrations.RunPython.noop),
     ]

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from recordings.search.document import document
+from recordings.search.document import as_kept, document
 
 
 def fill(apps, schema_editor):
@@ -17,7 +17,11 @@ def fill(apps, schema_editor):
             [recording.from_number, recording.to_number],
             recording.call.caller_name,
         )
-        texts.create(recording=recording, place=recording.place, document=text)
+        texts.create(
+            recording=recording,
+            place=recording.place,
+            document=as_kept(text, schema_editor.connection.vendor),
+        )
 
 
 class Migration(migrations.Migration):

@@ -6,11 +6,11 @@ index(recording_id)        rebuild(after=...) for all, in batches, from where it
 from collections.abc import Iterator
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from recordings import said
 from recordings.models import Recording, SearchText
-from recordings.search.document import document
+from recordings.search.document import as_kept, document
 
 BATCH = 500
 
@@ -23,7 +23,7 @@ def index(recording_id: UUID) -> None:
         recording = held.filter(pk=recording_id).first()
         if recording is None:
             return
-        document = document_of(recording)
+        document = as_kept(document_of(recording), connection.vendor)
         old = SearchText.objects.filter(recording=recording)
         if old.filter(place=recording.place, document=document).exists():
             return

@@ -66,6 +66,7 @@ BEGIN
   END LOOP;
 END $$
 """
+NARROW = "ALTER TABLE recordings_searchtext SET (toast_tuple_target = 128)"
 POSTGRESQL = (
     TOKENS,
     # without a list of pending entries, through which each search would have to go
@@ -113,6 +114,12 @@ DROPPED = {
         "DROP TABLE recordings_words",
     ),
 }
+
+
+def narrow(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Have PostgreSQL keep the texts out of the rows that a search goes through."""
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute(NARROW, params=None)
 
 
 def create(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
