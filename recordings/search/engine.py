@@ -49,7 +49,7 @@ class Limits:
     largest_batch: int = 4_000
     seconds: float = 0.25  # for a page
     sort_seconds: float = 1.0  # for what is to be sorted by length
-    count_seconds: float = 0.01  # after which a page that is full counts no further
+    count_seconds: float = 0.004  # after which a page that is full counts no further
 
 
 LIMITS = Limits()
@@ -212,7 +212,8 @@ class _Search:
             after = step.reached
             if after is None or len(keys) >= most or self._is_over(len(keys) >= enough):
                 return Walk(keys, after)
-            size = min(2 * size, self.limits.largest_batch)
+            if len(keys) < enough:  # what only counts goes by small steps, so that it can stop
+                size = min(2 * size, self.limits.largest_batch)
 
     def _is_over(self, has_enough: bool) -> bool:
         limit = self.limits.count_seconds if has_enough else self.limits.seconds

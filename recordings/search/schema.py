@@ -51,9 +51,10 @@ BEGIN
     GET DIAGNOSTICS found = ROW_COUNT;
     total := total + found;
     here := edge + step;
-    -- where little is found, look further at once: but not at 8 times what is wanted
-    idle := CASE WHEN found * 8 < wanted - total THEN idle + 1 ELSE 0 END;
-    IF idle >= 2 AND shift < 55 THEN
+    -- where little is found, look further at once, yet hardly at more than what is wanted;
+    -- with enough found, go on by steps so small that the clock can end it
+    idle := CASE WHEN found * 16 < wanted - total THEN idle + 1 ELSE 0 END;
+    IF idle >= 2 AND shift < 55 AND (enough = 0 OR total < enough) THEN
       shift := shift + 4;
       idle := 0;
     END IF;
