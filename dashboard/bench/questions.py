@@ -32,7 +32,7 @@ TOGETHER = (  # words of one matter, as people ask
         "invoice dollars",
         "parcel tracking",
         "return warranty",
-        "claim kitchen",
+        "insurance claim",
     ),
     *("appointment slot", "router restarted", "cancel subscription", "supervisor charge"),
     *("account number", "order arrived", "card blocked", "technician noon", "discount bill"),
