@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
@@ -50,7 +51,8 @@ def address():
         return f"sqlite:///{known['NAME']}"
     person = f"{known['USER']}:{known['PASSWORD']}" if known["PASSWORD"] else known["USER"]
     port = f":{known['PORT']}" if known["PORT"] else ""
-    return f"postgresql://{person}@{known['HOST']}{port}/{known['NAME']}"
+    host = quote(known["HOST"], safe="")  # the folder of a socket has slashes
+    return f"postgresql://{person}@{host}{port}/{known['NAME']}"
 
 
 class Nursery:
