@@ -319,6 +319,8 @@ def test_nothing_jumps_and_nothing_sticks_out(open_page, width, height):
     """640 x 400 is a window of 1280 x 800 at 200 %."""
     page = open_page(viewport={"width": width, "height": height})
     page.add_init_script(SHIFTS)
+    line = page.context.new_cdp_session(page)
+    line.send("Emulation.setCPUThrottlingRate", {"rate": 4})  # slow enough to see what comes late
     page.reload()
     page.wait_for_selector("recording-player.has-facts", state="attached")
     page.wait_for_selector(".wave-area:not(.is-loading)")
