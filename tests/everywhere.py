@@ -15,6 +15,7 @@ from pathlib import Path
 from dashboard.postgres import QUICK, lend
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")  # journeys wait a lot
 OURS = (
     *("TELNYX_", "DATABASE_URL", "REDIS_URL", "TAPELINE_DATA", "MEDIA_STORAGE", "SECRET_KEY"),
     *("AWS_", "S3_", "PUBLIC_URL", "ALLOWED_HOSTS", "TIME_ZONE", "DEBUG", "METRICS_TOKEN", "PORT"),
@@ -47,7 +48,7 @@ def run(name, arguments, environment):
     """Run pytest once, without our own settings; return exit code, name and last line."""
     say(f"\n{name}")
     clean = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments]
+    command = [sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *arguments]
     summary = ""
     with tempfile.TemporaryDirectory(prefix="tapeline-test-") as data:
         Path(data, "static").mkdir()  # else WhiteNoise warns in every test

@@ -19,20 +19,18 @@ import redis
 
 from dashboard import broker
 from tests.conftest import KEY, OTHER_KEY, payload, public, signed
+from tests.desk import prepare
 
 BASE = Path(__file__).resolve().parent.parent
 SET_UP = """
 import django
 django.setup()
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.test import Client
 from django.conf import settings
 from django.utils import timezone
 from calls.models import Call
 from recordings.models import Recording
-call_command("migrate", verbosity=0)
-call_command("collectstatic", verbosity=0, interactive=False)
 sam = User.objects.create_user("sam", password="a long enough password")
 sam.groups.add(Group.objects.get_or_create(name="supervisor")[0])
 call = Call.objects.create(
@@ -87,6 +85,7 @@ class Web:
             "TELNYX_PUBLIC_KEYS": public(KEY),
             "REDIS_URL": redis_url,
         }
+        prepare(folder)
         made = subprocess.run(
             [sys.executable, "-c", SET_UP],
             env=self.environment,
