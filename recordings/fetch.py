@@ -21,11 +21,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from access.audit import record
-from calls import projection
+from calls import audio, projection
 from calls.models import Command, Kind
 from calls.ring import ring
 from calls.telnyx.errors import TelnyxError
-from recordings import audio, download, erase, links, storage, timing
+from recordings import download, erase, links, storage, timing
 from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
 from recordings.models import FoundBy, Recording, State

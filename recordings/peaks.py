@@ -14,8 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from recordings import audio
-from recordings.audio import Samples
+from calls import audio
+from calls.audio import Samples
 
 Peaks: TypeAlias = NDArray[np.int8]  # (pixels, channels, 2): lowest, highest
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from calls.audio import NotAudio
 from dashboard.bench import voices
 from recordings.alignment import align, matching, pronouncing, recogniser, sound, spoken, text
-from recordings.audio import NotAudio
 from simulator import speech
 
 RATE = 8_000

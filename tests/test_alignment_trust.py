@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from recordings import audio
+from calls import audio
 from recordings.alignment import align, onset, search, sound, text, trust
 from recordings.alignment.recogniser import Heard
 from recordings.alignment.sound import Track

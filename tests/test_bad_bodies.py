@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from access.models import AuditRow
-from recordings import audio, download, fetch
+from calls import audio
+from recordings import download, fetch
 from recordings.models import Recording
 from tests.store import drip, endless, mp3, wav, whole
 from tests.test_fetch import announced, due_now, files, store  # noqa: F401  (fixtures)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recordings import audio
+from calls import audio
 from recordings.peaks import HEADER, coarser, peaks
 from tests.store import mp3, wav
 

@@ -5,11 +5,12 @@ from collections import Counter
 import pytest
 from django.core.management import CommandError, call_command
 
+from calls import audio
 from calls.models import Call
 from dashboard import folder
 from dashboard.bench import library, questions
 from dashboard.seeding import load, sounds
-from recordings import audio, storage
+from recordings import storage
 from recordings.models import Recording, Review, SearchText, Tagging, Transcript
 from recordings.search.index import document_of
 from tests.findable import found, page

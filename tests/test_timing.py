@@ -14,11 +14,11 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from calls.audio import Audio
 from calls.line import telnyx
 from calls.models import Command
 from recordings import claims, fetch, missed, said, storage, timing
 from recordings.alignment.child import NotAligned, align_apart
-from recordings.audio import Audio
 from recordings.models import Caption, Recording, Transcript
 from tests.conftest import leg
 from tests.desk import until

@@ -12,8 +12,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from calls import audio
 from dashboard.seeding.rows import Sound
-from recordings import audio, storage
+from recordings import storage
 from recordings.peaks import peaks
 
 RATE = 8_000

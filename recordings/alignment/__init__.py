@@ -29,7 +29,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recordings import audio
+from calls import audio
 from recordings.alignment import onset, sound, speakers, trust
 from recordings.alignment.pronouncing import dictionary
 from recordings.alignment.recogniser import COMMON, Heard, Recogniser, dictionary_of, model_for

@@ -15,8 +15,8 @@ import signal
 import sys
 from pathlib import Path
 
+from calls.audio import NotAudio
 from recordings.alignment import Segment, align, shape
-from recordings.audio import NotAudio
 
 MODESTY = 10  # added to the niceness: the pages come first
 MEMORY_MB = 400  # twice of what hours of audio take

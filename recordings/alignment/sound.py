@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pocketsphinx import Vad
 
-from recordings import audio
-from recordings.audio import Samples
+from calls import audio
+from calls.audio import Samples
 
 RATE = 16_000  # what the model was made for
 FRAME_MS = 20  # of levels

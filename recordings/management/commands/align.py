@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from calls.audio import NotAudio
 from recordings.alignment import Segment, align, shape
 from recordings.alignment.recogniser import MODELS, model_for
-from recordings.audio import NotAudio
 
 
 class Command(BaseCommand):
