@@ -5,6 +5,7 @@ The world only knows clips. `Estimator` makes them by arithmetic, `library.Libra
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 MS_PER_LETTER = 62  # about 150 English words a minute
@@ -40,8 +41,8 @@ class Sounds(Protocol):
         """Return the clip of a text spoken by a voice."""
         ...
 
-    def media(self, name: str) -> Clip | None:
-        """Return the clip of a named media file, or None when there is none of that name."""
+    def media(self, name: str, now: datetime) -> Clip | None:
+        """Return the clip of a named media file, or None when there is none, or no longer."""
         ...
 
 
@@ -66,6 +67,6 @@ class Estimator:
         words = paced(text)
         return Clip("speech", text, words[-1].end_ms if words else 0, words, voice)
 
-    def media(self, name: str) -> Clip | None:
+    def media(self, name: str, now: datetime) -> Clip | None:
         """Return the clip of one of the media every account starts with."""
         return Clip("media", name, NAMED_MS[name]) if name in NAMED_MS else None

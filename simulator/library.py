@@ -79,9 +79,9 @@ class Library:
         spoken = speech.speak(text, voice)
         return Clip("speech", text, len(spoken.samples) // PER_MS, spoken.words, voice)
 
-    def media(self, name: str) -> Clip | None:
-        """Return the clip of a named file, or None if there is no such file or it is no audio."""
-        media = self._media.get(name)
+    def media(self, name: str, now: datetime) -> Clip | None:
+        """Return the clip of a named file, or None if it has expired, is none or no audio."""
+        media = self.find(name, now)
         if media is None or not len(media.samples):
             return None
         return Clip("media", name, len(media.samples) // PER_MS)

@@ -13,6 +13,7 @@ from simulator.answers import Answer, Json, accepted, refused
 from simulator.clips import Clip
 from simulator.core import SYSTEM, Core
 from simulator.legs import Leg, Sound, Track
+from simulator.voices import is_male, language_of
 
 NOT_FOUND, FAILED = "file_not_found", "failed"
 DETAILS = {NOT_FOUND: "File not found", FAILED: "Audio could not be decoded"}
@@ -31,7 +32,7 @@ def playback_start(core: Core, leg: Leg, body: Json, now: datetime) -> Answer:
     """Play a file into a leg, after whatever is queued there and once its audio is fetched."""
     if body.get("media_name"):
         name = str(body["media_name"])
-        clip = core.sounds.media(name)
+        clip = core.sounds.media(name, now)
         sound = _sound("playback", {"media_name": name}, body, clip)
         sound.failure = "" if clip else NOT_FOUND
     elif body.get("audio_url"):
@@ -97,11 +98,14 @@ def _sound(
 
 def _voice(body: Json) -> str:
     """Return our voice for one of Telnyx's: the language counts, and whether it is a man's."""
-    language = body.get("language") or "en-US"
+    named = str(body["voice"])
+    own = language_of(named) if re.match(r"(AWS\.)?Polly\.", named) else ""
+    # Telnyx ignores the language with a Polly voice
+    language = own or body.get("language") or language_of(named) or "en-US"
     accent = {"en-US": "en-us", "en-GB": "en-gb", "en-AU": "en-gb", "arb": "ar"}.get(language)
     accent = accent or language.split("-")[0]
-    is_male = re.search(r"(?i)\bmale|brian|matthew|joey|justin|russell", str(body["voice"]))
-    return f"{accent}+m2" if is_male else f"{accent}+f1"
+    is_man = is_male(named) or re.search(r"(?i)\bmale|brian|matthew|joey|justin|russell", named)
+    return f"{accent}+m2" if is_man else f"{accent}+f1"
 
 
 def _enqueue(core: Core, leg: Leg, body: Json, sound: Sound, now: datetime) -> Answer:

@@ -1,33 +1,25 @@
 """What belongs to the account: its voices and its Call Control Application."""
 
-from simulator.answers import Answer
+from simulator.answers import Answer, refused
 from simulator.api.pages import not_found, numbered, wrapped
 from simulator.core import CONNECTION_ID
 from simulator.legs import stamp
 from simulator.routing import Request, Result, Route
 from simulator.switchboard import Switchboard
+from simulator.voices import VOICES
 
-VOICES = (
-    ("aws", "AWS.Polly.Joanna", "en-US", "Female"),
-    ("aws", "AWS.Polly.Joanna-Neural", "en-US", "Female"),
-    ("aws", "AWS.Polly.Matthew-Neural", "en-US", "Male"),
-    ("aws", "AWS.Polly.Amy-Neural", "en-GB", "Female"),
-    ("aws", "AWS.Polly.Vicki-Neural", "de-DE", "Female"),
-    ("aws", "AWS.Polly.Lucia-Generative", "es-ES", "Female"),
-    ("azure", "Azure.en-US-BrianMultilingualNeural", "en-US", "Male"),
-    ("azure", "Azure.en-US-Ava:DragonHDLatestNeural", "en-US", "Female"),
-    ("telnyx", "Telnyx.KokoroTTS.af", "en-US", "Female"),
-    ("telnyx", "Telnyx.Natural.abbie", "en-US", "Female"),
-    ("telnyx", "Telnyx.NaturalHD.astra", "en-US", "Female"),
-    ("minimax", "Minimax.speech-02-hd.Wise_Woman", "en-US", "Female"),
-    ("rime", "Rime.ArcanaV3.cove", "en-US", "Male"),
-    ("xai", "xAI.eve", "en-US", "Female"),
-)
+PROVIDERS = ("aws", "telnyx", "azure", "elevenlabs", "minimax", "rime", "resemble", "xai")
+NEED_KEY = ("elevenlabs", "resemble")
 
 
 def voices(board: Switchboard, request: Request) -> Result:
     """GET /text-to-speech/voices: not wrapped in data."""
     provider = request.query.get("provider")
+    if provider is not None and provider not in PROVIDERS:
+        detail = f"provider is {provider!r}, must be one of {', '.join(PROVIDERS)}."
+        raise refused(400, "10015", detail)
+    if provider in NEED_KEY and not request.query.get("api_key"):
+        raise refused(400, "10015", f"{provider} lists its voices for an api_key only.")
     return Answer(
         200,
         {
