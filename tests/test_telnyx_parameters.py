@@ -408,15 +408,15 @@ SSML = {
     "<speak>Hi</speak>": "",
     '<speak>Wait <break time="1s"/> now &amp; then</speak>': "",
     '<?xml version="1.0"?>\n<speak xmlns="http://www.w3.org/2001/10/synthesis">Hi</speak>': "",
-    "Hi": "payload is not well-formed SSML: syntax error, line 1",
-    "<speak>Hi": "payload is not well-formed SSML: no element found, line 1",
+    "Hi": "payload is not well-formed SSML: syntax error, line 1, column 1",
+    "<speak>Hi": "payload is not well-formed SSML: no element found, line 1, column 10",
     "<speak>Hi</speak><speak/>": (
-        "payload is not well-formed SSML: junk after document element, line 1"
+        "payload is not well-formed SSML: junk after document element, line 1, column 18"
     ),
     "<speak>Tom & Anna</speak>": (
-        "payload is not well-formed SSML: not well-formed (invalid token), line 1"
+        "payload is not well-formed SSML: not well-formed (invalid token), line 1, column 13"
     ),
-    "<speak>&nbsp;</speak>": "payload is not well-formed SSML: undefined entity, line 1",
+    "<speak>&nbsp;</speak>": "payload is not well-formed SSML: undefined entity, line 1, column 8",
     "<p>Hi</p>": "payload starts with <p>, SSML starts with <speak>",
     '<!DOCTYPE speak [<!ENTITY a "aaa">]><speak>&a;</speak>': (
         "payload has a DOCTYPE, which SSML does not need"
@@ -424,6 +424,13 @@ SSML = {
     '<!DOCTYPE speak SYSTEM "file:///etc/passwd"><speak/>': (
         "payload has a DOCTYPE, which SSML does not need"
     ),
+    "<speak>\n  <blink>Hi</blink></speak>": (
+        "payload has <blink> in line 2, column 3; the tags are speak, break, emphasis, lang, mark,"
+        " p, phoneme, prosody, s, say-as, sub, w, amazon:auto-breaths, amazon:breath,"
+        " amazon:domain, amazon:effect"
+    ),
+    '<speak><amazon:effect name="whispered">psst</amazon:effect></speak>': "",
+    "<speak><speak>Hi</speak></speak>": "payload has a second <speak> in line 1, column 8",
 }
 
 

@@ -204,6 +204,22 @@ class Telnyx:
         )
         return _one(Media.read, answer.data())
 
+    def renew_media(self, name: str, *, ttl_s: int) -> Media:
+        """Let a stored file live for so long from now. Rejected.not_found: it is gone."""
+        body = {"ttl_secs": ttl_s}
+        answer = self._wire.ask("PUT", f"/media/{segment(name)}", body=body, limit=ANSWER_BYTES)
+        return _one(Media.read, answer.data())
+
+    def delete_media(self, name: str) -> bool:
+        """Delete a stored file; False if it was gone already."""
+        try:
+            self._wire.ask("DELETE", f"/media/{segment(name)}")
+        except Rejected as exc:
+            if not exc.not_found:
+                raise
+            return False
+        return True
+
     def voices(self, provider: str | None = None) -> list[Voice]:
         """Return the voices that speak can use."""
         query = {"provider": provider} if provider else {}

@@ -6,7 +6,6 @@ The answer has no subject: the caller puts the field's name before it.
 import base64
 import re
 from urllib.parse import urlsplit
-from xml.parsers import expat
 
 from calls.telnyx.values import REPLACEMENT, UNSTORABLE
 
@@ -15,10 +14,6 @@ DIGITS = re.compile(r"[0-9A-DwW*#]{1,64}")
 SIP = re.compile(r"sips?:[^\s@:;,]+@[^\s@;,]+(;[^\s@,;]+)*", re.IGNORECASE)
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-
-
-class DoctypeFound(Exception):
-    """Stops the XML parser before a DTD can define anything."""
 
 
 def shown(value: object) -> str:
@@ -83,25 +78,6 @@ def hangup_reason(value: str) -> str:
     if any(sign in '"\\' or ord(sign) > 0xFFFF for sign in value):
         return "may not have a double quote, a backslash or an emoji"
     return ""
-
-
-def ssml(value: str) -> str:
-    """Say what keeps a text from being SSML: well-formed XML in <speak>, without a DTD."""
-    names: list[str] = []
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda name, _: names.append(name)
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    try:
-        parser.Parse(value, True)
-    except expat.ExpatError as exc:
-        return f"is not well-formed SSML: {expat.ErrorString(exc.code)}, line {exc.lineno}"
-    except DoctypeFound:
-        return "has a DOCTYPE, which SSML does not need"
-    return "" if names[0] == "speak" else f"starts with <{names[0]}>, SSML starts with <speak>"
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise DoctypeFound
 
 
 def address_and_digits(value: str) -> str:

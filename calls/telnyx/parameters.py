@@ -6,8 +6,9 @@ action, raw values (of a form or a program) -> exactly what goes to Telnyx, or I
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from calls.telnyx import ssml
 from calls.telnyx.catalogue import ACTIONS
-from calls.telnyx.checks import shown, ssml
+from calls.telnyx.checks import shown
 from calls.telnyx.kinds import Parameter, Refused, inside
 from calls.telnyx.values import JSON
 
@@ -123,8 +124,10 @@ def _nova_knows_english(_: Given, params: Params) -> Iterator[Problem]:
 
 def _well_formed_ssml(_: Given, params: Params) -> Iterator[Problem]:
     payload = params.get("payload")
-    if params.get("payload_type") == "ssml" and isinstance(payload, str) and (it := ssml(payload)):
-        yield Problem("payload", shown(payload), f"payload {it}")
+    if params.get("payload_type") == "ssml" and isinstance(payload, str):
+        fault = ssml.fault(payload, voice=str(params.get("voice", "")))
+        if fault:
+            yield Problem("payload", shown(payload), f"payload {fault}")
 
 
 def _basic_is_plain(_: Given, params: Params) -> Iterator[Problem]:
