@@ -22,6 +22,7 @@ class Role(TextChoices):
 class Right(TextChoices):
     SEE = "see calls and recordings"
     CONTROL = "control calls"
+    SOUNDS = "manage phrases and sounds"
     LISTEN = "listen to recordings"
     DOWNLOAD = "download recordings"
     ANNOTATE = "write notes on recordings"
@@ -33,6 +34,7 @@ class Right(TextChoices):
 HOLDERS: dict[Right, frozenset[Role]] = {
     Right.SEE: frozenset({Role.SUPERVISOR, Role.REVIEWER, Role.OPERATOR}),
     Right.CONTROL: frozenset({Role.SUPERVISOR}),
+    Right.SOUNDS: frozenset({Role.SUPERVISOR, Role.OPERATOR}),
     Right.LISTEN: frozenset({Role.SUPERVISOR, Role.REVIEWER}),
     Right.DOWNLOAD: frozenset({Role.SUPERVISOR}),
     Right.ANNOTATE: frozenset({Role.SUPERVISOR, Role.REVIEWER}),

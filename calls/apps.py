@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class CallsConfig(AppConfig):
     name = "calls"
+
+    def ready(self) -> None:
+        from calls.sounds import handlers  # noqa: F401  (registers what to do with the events)

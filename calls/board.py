@@ -19,6 +19,7 @@ from django.template.loader import render_to_string
 from calls import fold, wishes
 from calls.commands import LANES, why_not
 from calls.models import Call, CallQuerySet, Command, Kind
+from calls.sounds.names import plain
 from calls.wishes import Wish
 
 ENDED_STAYS_S = 10  # an ended row stays, dimmed, so that nobody wonders where it went
@@ -68,6 +69,11 @@ class Leg:
         shown = self.call.caller_name
         is_name = any(letter.isalpha() for letter in shown) and shown != self.call.from_number
         return shown if is_name and self.call.direction != "outgoing" else ""
+
+    @property
+    def medium(self) -> str:
+        """Return what plays, in the words of people."""
+        return plain(self.call.sound_medium)
 
     @property
     def may_answer(self) -> bool:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from calls import fold, projection
 from calls.line import telnyx
-from calls.models import LIVE, SINGLE, Call, Command, Kind
+from calls.models import LIVE, SINGLE, SOUNDS, Call, Command, Kind
 from calls.telnyx.errors import Rejected, Unavailable
 from calls.telnyx.values import JSON
 
@@ -64,6 +64,7 @@ RESEND_FOR = timedelta(seconds=50)  # Telnyx forgets a command_id after 60 s
 BACKOFF_S = (0.5, 1.0, 2.0, 4.5, 8.0, 14.0)
 AUDIO_SOON = timedelta(seconds=1)  # until the next try after 90020
 AUDIO_TRIES = 3
+EMPTIED = "emptied"  # a code of ours: taken out of the queue before its turn
 
 
 class NotNow(Exception):
@@ -410,6 +411,9 @@ def watch() -> int:
                 call__sound__in=[fold.Sound.SPEAKING, fold.Sound.PLAYING]
             ).exclude(Q(call__isnull=True))
         for command in unproved.select_related("call")[:200]:
+            if _was_emptied(command):
+                _take_out(command)
+                continue
             late += Command.objects.filter(pk=command.pk, state=Command.State.ACCEPTED).update(
                 state=Command.State.TIMED_OUT,
                 error=f"Telnyx accepted it, but its webhook did not come within {rule.proof_s} s.",
@@ -418,3 +422,27 @@ def watch() -> int:
                 Call.objects.filter(pk=command.call.pk, line__in=LIVE).update(probe_at=now)
                 projection.touch(command.call)
     return late
+
+
+def _was_emptied(command: Command) -> bool:
+    """Say whether a sound still waited when the queue of its leg was emptied."""
+    if command.kind not in SOUNDS or command.call_id is None:
+        return False
+    later = Command.objects.filter(
+        call_id=command.call_id,
+        kind__in=[*SOUNDS, Kind.PLAYBACK_STOP],
+        state__in=Command.APPLIED,
+        requested_at__gt=command.requested_at,
+    )
+    return any(each.empties_queue for each in later)
+
+
+def _take_out(command: Command) -> None:
+    """Settle a sound that nobody will hear, because people wanted it so."""
+    moved = Command.objects.filter(pk=command.pk, state=Command.State.ACCEPTED).update(
+        state=Command.State.TIMED_OUT,
+        code=EMPTIED,
+        error="It still waited for its turn when the queue was emptied.",
+    )
+    if moved and command.call is not None:
+        projection.touch(command.call)

@@ -63,6 +63,7 @@ class Order:
     applied_at: datetime | None = None
     records_from_answer: bool = False
     medium: str = ""  # playback_start: the media name or URL it asked for
+    empties: bool = False  # it takes the sounds that wait out of the queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,16 +325,27 @@ def _confirmations(
         take.stopped_by: take.closed_by for take in takes if take.stopped_by and take.closed_by
     }
     used: set[str] = set()
-    for order in orders:
+    for place, order in enumerate(orders):
+        until = _emptied_at(order, orders[place + 1 :])
         for fact in facts:
             if fact.event_id in used or fact.received_at < order.sent_at:
                 continue
+            if until is not None and fact.received_at > until:
+                continue  # it was out of the queue by then: another sound has started
             if _confirms(fact, order):
                 found[order.command_id] = fact.event_id
                 if order.kind in STARTED:
                     used.add(fact.event_id)
                 break
     return found
+
+
+def _emptied_at(order: Order, later: Sequence[Order]) -> datetime | None:
+    """Return when (by our clock) the queue was emptied of a sound that had not started."""
+    if order.kind not in STARTED:
+        return None
+    emptied = (each for each in later if each.empties and each.fate is Fate.APPLIED)
+    return next((each.applied_at or each.sent_at for each in emptied), None)
 
 
 def _confirms(fact: Event, order: Order) -> bool:

@@ -87,13 +87,16 @@ class CommandForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Check everything at once; leave the result in `params`, the problems at their fields."""
-        given = {**self.cleaned_data, **self.fixed}
         try:
-            self.params = clean(self.kind, given)
+            self.params = clean(self.kind, {**self.given(), **self.fixed})
         except Invalid as exc:
             for problem in exc.problems:
                 field = problem.field if problem.field in self.fields else None
                 self.add_error(field, problem.message)
+        return self.cleaned_data
+
+    def given(self) -> dict[str, Any]:
+        """Return the values by parameter, as they were typed."""
         return self.cleaned_data
 
     def main_fields(self) -> list[forms.BoundField]:

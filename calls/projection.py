@@ -148,6 +148,7 @@ def _order(command: Command) -> fold.Order:
         applied_at=command.accepted_at,
         records_from_answer=params.get("record") == "record-from-answer",
         medium=str(params.get("media_name") or params.get("audio_url") or ""),
+        empties=command.empties_queue,
     )
 
 

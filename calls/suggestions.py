@@ -1,4 +1,4 @@
-"""Names to offer in forms, asked of Telnyx: its stored sounds and its voices.
+"""Names to offer in forms, asked of Telnyx: its stored sounds.
 
 A form never waits longer than a second for them. Without an answer the field is plain text.
 """
@@ -14,6 +14,7 @@ from django.conf import settings
 
 from calls.line import telnyx
 from calls.models import Kind
+from calls.sounds.names import OURS
 
 logger = logging.getLogger(__name__)
 
@@ -24,17 +25,15 @@ MOST = 500
 
 
 def _media() -> list[str]:
-    return sorted({media.name for media in islice(telnyx().media(), MOST)})
+    names = {media.name for media in islice(telnyx().media(), MOST)}
+    return sorted(
+        name for name in names if not OURS.fullmatch(name)
+    )  # ours have a place of their own
 
 
-def _voices() -> list[str]:
-    return sorted({voice.voice_id for voice in telnyx().voices()})[:MOST]
-
-
-SOURCES: Mapping[str, Callable[[], list[str]]] = {"media": _media, "voices": _voices}
+SOURCES: Mapping[str, Callable[[], list[str]]] = {"media": _media}
 FIELDS: Mapping[str, Mapping[str, str]] = {  # kind -> field -> source
     Kind.PLAYBACK_START: {"media_name": "media"},
-    Kind.SPEAK: {"voice": "voices"},
 }
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from calls.models import Call, Command, Kind, WebhookEvent
+from calls.sounds.names import plain
 from calls.telnyx import payloads
 from calls.telnyx.values import JSON, text
 from calls.wishes import Wish
@@ -142,7 +143,7 @@ def _hangup(payload: Payload) -> str:
 
 
 def _played(payload: Payload) -> str:
-    name = text(payload.get("media_name") or payload.get("media_url"), 200)
+    name = plain(text(payload.get("media_name") or payload.get("media_url"), 200))
     return ", ".join(part for part in (name, _status(payload)) if part)
 
 

@@ -2,6 +2,7 @@ from django.urls import path, register_converter
 
 from calls import views
 from calls.models import Kind
+from calls.sounds.urls import urlpatterns as sounds
 
 
 class KindConverter:
@@ -23,4 +24,5 @@ urlpatterns = [
     path("calls/", views.dial, name="dial"),
     path("calls/<uuid:pk>/", views.detail, name="detail"),
     path("calls/<uuid:pk>/commands/<kind:kind>/", views.command, name="command"),
+    *sounds,
 ]

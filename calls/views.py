@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import AnonymousUser, User
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
@@ -28,9 +28,11 @@ from calls import board, commands, suggestions, timeline
 from calls.forms import CommandForm, for_kind
 from calls.models import Call, Command, Kind
 from calls.ring import ring
+from calls.sounds import dialogs, queue
 from calls.wishes import name
 
-PARTS = ("panel", "timeline", "captions", "recordings")
+PARTS = ("panel", "timeline", "captions", "recordings", "sounds")
+DIALOGS = {Kind.SPEAK: "say", Kind.PLAYBACK_START: "play"}  # others: one form for all
 Person = User | AnonymousUser
 READ_AGAIN = timedelta(hours=1)  # until another look at a call's captions is another audit row
 
@@ -64,6 +66,7 @@ def _context(request: HttpRequest, call: Call) -> dict[str, object]:
         "legs": legs,
         "entries": lambda: timeline.entries(call),
         "captions": lambda: _captions(request.user, call),
+        "queue": lambda: queue.of(call),
     }
 
 
@@ -85,8 +88,8 @@ def command(request: HttpRequest, pk: UUID, kind: Kind) -> HttpResponse:
     """Ask for the parameters of a command, and issue it."""
     call = get_object_or_404(Call.objects.visible_to(request.user), pk=pk)
     if request.method != "POST":
-        return _ask(request, call, kind, _form(kind))
-    form = _form(kind, request.POST)
+        return _ask(request, call, kind, _form(request, kind, call))
+    form = _form(request, kind, call)
     if not form.is_valid():
         return _ask(request, call, kind, form, status=422)
     press = _press(request)
@@ -95,6 +98,7 @@ def command(request: HttpRequest, pk: UUID, kind: Kind) -> HttpResponse:
     except commands.NotNow as exc:
         return _answer(request, call, f"{kind.label}: {exc}", level=messages.WARNING, status=409)
     ring("control")
+    dialogs.used(form)
     return _answer(request, call, _said(wish, request.user, press))
 
 
@@ -103,8 +107,8 @@ def command(request: HttpRequest, pk: UUID, kind: Kind) -> HttpResponse:
 def dial(request: HttpRequest) -> HttpResponse:
     """Ask whom to call, and place the call."""
     if request.method != "POST":
-        return _ask(request, None, Kind.DIAL, _form(Kind.DIAL))
-    form = _form(Kind.DIAL, request.POST)
+        return _ask(request, None, Kind.DIAL, _form(request, Kind.DIAL))
+    form = _form(request, Kind.DIAL)
     if not form.is_valid():
         return _ask(request, None, Kind.DIAL, form, status=422)
     press = _press(request)
@@ -113,15 +117,17 @@ def dial(request: HttpRequest) -> HttpResponse:
     return _answer(request, None, _said(wish, request.user, press))
 
 
-def _form(kind: Kind, typed: QueryDict | None = None) -> CommandForm:
+def _form(request: HttpRequest, kind: Kind, call: Call | None = None) -> CommandForm:
+    """Return the form of a command, with what was posted or else the desk's wishes."""
+    offered = suggestions.for_form(kind)
+    typed = request.POST.copy() if request.method == "POST" else None
+    if call is not None and kind in dialogs.DIALOGS:
+        return dialogs.form(request, kind, call, typed=typed, suggestions=offered)
     given = {"connection_id": settings.TELNYX_CONNECTION_ID} if kind == Kind.DIAL else {}
     if typed is not None:
-        typed = typed.copy()
         for field, value in given.items():
             typed[field] = typed.get(field) or value
-    return for_kind(kind)(
-        typed, initial=given, suggestions=suggestions.for_form(kind), auto_id="ask-%s"
-    )
+    return for_kind(kind)(typed, initial=given, suggestions=offered, auto_id="ask-%s")
 
 
 def _press(request: HttpRequest) -> str:
@@ -149,7 +155,8 @@ def _ask(
         "why_not": commands.why_not(call, kind) if call else "",
         "request_id": uuid.uuid4().hex,
     }
-    template = "calls/_command.html" if htmx(request) else "calls/command.html"
+    dialog = DIALOGS.get(kind, "command")
+    template = f"calls/{'_' if htmx(request) else ''}{dialog}.html"
     response = render(request, template, context, status=status)
     response["Desk-Target"], response["HX-Reswap"] = "#dialog-body", "innerHTML"
     return response

@@ -13,8 +13,9 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from calls import fold
-from calls.commands import LANES
+from calls.commands import EMPTIED, LANES
 from calls.models import Call, Command, Kind
+from calls.sounds.names import plain
 
 DOING = {
     Kind.RECORD_START: "Starting the recording",
@@ -74,7 +75,7 @@ class Wish:
         params = self.command.params
         for field in ("payload", "media_name", "audio_url", "to"):
             if isinstance(params.get(field), str):
-                return str(params[field])
+                return plain(str(params[field])) if field == "media_name" else str(params[field])
         return ""
 
     @property
@@ -88,6 +89,8 @@ class Wish:
 
     @property
     def trouble(self) -> str:
+        if self.command.code == EMPTIED:
+            return "Taken out of the queue"
         return TROUBLE.get(Command.State(self.command.state), "")
 
     @property
@@ -99,7 +102,7 @@ class Wish:
     def advice(self) -> str:
         """Return what to do next; nothing once the call is over."""
         call = self.command.call
-        if call is not None and call.line == fold.Line.ENDED:
+        if (call is not None and call.line == fold.Line.ENDED) or self.command.code == EMPTIED:
             return ""
         state = Command.State(self.command.state)
         if state == Command.State.UNKNOWN and self.command.kind in LANES["recording"]:

@@ -17,6 +17,8 @@ from django.db import DatabaseError, close_old_connections
 
 from calls import commands, events, reconcile
 from calls.models import Heartbeat
+from calls.sounds import media as library
+from calls.sounds import voices
 from recordings import erase, exports, fetch, scrub, timing
 from recordings import reconcile as holdings
 
@@ -65,6 +67,8 @@ def lanes() -> list[Lane]:
         Lane("erasures", lambda wait: erase.erase_due(overdue=wait)),
         Lane("texts", lambda wait: timing.time_due(overdue=wait * LONG_WORK)),
         Lane("exports", lambda wait: exports.make_due(overdue=wait)),
+        Lane("library", lambda wait: library.keep_due(overdue=wait)),
+        Lane("voices", lambda _: voices.refresh_due(), every_s=2),
         Lane("clock", lambda _: commands.watch(), every_s=1),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),

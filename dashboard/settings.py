@@ -199,6 +199,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
+FILE_UPLOAD_HANDLERS = [
+    "calls.sounds.uploads.Bounded",  # first: nothing longer than a sound for calls is kept
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # Time and files
 

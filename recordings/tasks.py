@@ -4,6 +4,7 @@ import threading
 
 from celery import shared_task
 
+from calls.sounds import media as library
 from recordings import erase, exports, fetch, timing
 
 _timing = threading.Lock()
@@ -11,8 +12,9 @@ _timing = threading.Lock()
 
 @shared_task
 def media() -> None:
-    """Erase what is due, which is quick, then fetch, then make the exports."""
+    """Erase what is due, which is quick, send sounds to Telnyx, fetch, then make the exports."""
     erase.erase_due()
+    library.keep_due()
     fetch.fetch_due()
     exports.make_due()
 

@@ -4,22 +4,30 @@ WebhookEvent + accepted Commands --fold--> Call
 """
 
 from calls.models.call import LIVE, Call, CallQuerySet
-from calls.models.command import CONFIRMED_BY_WEBHOOK, SINGLE, Command, Kind, kinds
+from calls.models.command import CONFIRMED_BY_WEBHOOK, SINGLE, SOUNDS, Command, Kind, kinds
 from calls.models.facts import Refusal, WebhookEvent
 from calls.models.heartbeat import MISSED_AFTER_S, Heartbeat, HeartbeatQuerySet
+from calls.models.media import MediaFile
+from calls.models.phrases import Phrase
+from calls.models.voices import Voice, VoiceList
 
 __all__ = [
     "CONFIRMED_BY_WEBHOOK",
     "LIVE",
     "MISSED_AFTER_S",
     "SINGLE",
+    "SOUNDS",
     "Call",
     "CallQuerySet",
     "Command",
     "Heartbeat",
     "HeartbeatQuerySet",
     "Kind",
+    "MediaFile",
+    "Phrase",
     "Refusal",
+    "Voice",
+    "VoiceList",
     "WebhookEvent",
     "kinds",
 ]

@@ -39,6 +39,9 @@ SINGLE = (  # a second press of these joins the first
 )
 
 
+SOUNDS = ("speak", "playback_start")
+
+
 def kinds() -> list[tuple[str, str]]:
     """Return the choices by name, so that a new kind needs no migration."""
     return Kind.choices
@@ -135,6 +138,14 @@ class Command(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
+
+    @property
+    def empties_queue(self) -> bool:
+        """Say whether it takes the sounds that wait on its leg out of the queue."""
+        which = self.params.get("stop")
+        if self.kind == Kind.PLAYBACK_STOP:
+            return which != "current" and self.params.get("overlay") is not True
+        return which == "all" and self.kind in SOUNDS
 
     @property
     def has_webhook(self) -> bool:
