@@ -75,7 +75,7 @@
   };
 
   const showLanguage = (form) => {
-    const place = form.querySelector("[data-language]"); // Play has none
+    const place = form.querySelector("[data-tongue]"); // Play has none
     if (place) place.hidden = POLLY.test(form.elements.voice.value);
   };
 
@@ -88,7 +88,12 @@
     if (!form) return;
     if (key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      form.requestSubmit(form.querySelector("button.send"));
+      form.querySelector("button.send").click();
+      return;
+    }
+    if (key === "Enter" && target.name === "phrase_name") {
+      event.preventDefault(); // else the text would be sent
+      form.querySelector(".save-phrase button").click();
       return;
     }
     const picker = pickerOf(target);
@@ -171,6 +176,7 @@
     if (target.matches(".options-drop")) {
       const input = pickerOf(target).querySelector("[data-filter]");
       target.hidden = !pickerOf(target).contains(document.activeElement) || Boolean(input.dataset.taken);
+      target.scrollIntoView({ block: "nearest" });
     }
     prepare(target);
   });
@@ -180,7 +186,7 @@
   });
 
   const prepare = (root) => {
-    for (const hidden of root.querySelectorAll(`${dialogs} .picker-find, ${dialogs} .keys-hint`)) {
+    for (const hidden of root.querySelectorAll(`${dialogs} .with-script`)) {
       hidden.hidden = false;
     }
     for (const form of root.querySelectorAll(dialogs)) showLanguage(form);

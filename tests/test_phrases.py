@@ -264,6 +264,14 @@ def test_a_supervisors_leg_is_nobodys_other_party(call, agent, deliver, sam):
     assert heard(call)["opposite"].parties[0].call == agent
 
 
+def test_two_legs_of_one_moment_are_told_apart_by_what_they_address(call, agent):
+    Call.objects.update(started_at=call.started_at, direction="")
+    Call.objects.filter(pk=call.pk).update(first_heard_at=timezone.now())
+    Call.objects.filter(pk=agent.pk).update(from_number="sip:anna@agents.example")
+
+    assert heard(Call.objects.get(pk=call.pk))["self"].parties[0].role == Role.CUSTOMER
+
+
 # The page
 
 
@@ -322,15 +330,6 @@ def test_the_text_of_the_dialog_is_saved_as_a_phrase(supervisor, call):
     assert bad.status_code == 422
     assert "Another phrase is called “moment”." in body(bad)
     assert Phrase.objects.get().text == "One moment."
-
-
-def test_without_javascript_the_dialog_leads_to_the_page(supervisor):
-    typed = {"payload": "One moment.", "phrase_name": "Moment"}
-
-    assert supervisor.post("/phrases/from-dialog/", typed).status_code == 302
-    again = supervisor.post("/phrases/from-dialog/", typed)
-    assert again.status_code == 422
-    assert "Another phrase is called" in body(again)
 
 
 def test_only_those_who_make_phrases_can(client, lee, olga):

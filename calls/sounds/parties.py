@@ -1,7 +1,8 @@
 """Who is on which leg, and so who hears what is said into one.
 
-Telnyx names legs, not people. Inferred, and called so on the page: the leg that began first is the
-customer's, legs that the desk dialled to supervise are supervisors', all others are agents'.
+Telnyx names legs, not people. Inferred, and called so on the page: the customer is a phone number
+rather than a SIP address, and of several the one whose leg began first; legs that the desk dialled
+to supervise are supervisors', all others are agents'.
 """
 
 import re
@@ -67,7 +68,7 @@ def of(legs: Sequence[Call]) -> list[Party]:
     supervising = {
         pk for pk, params in dials.values_list("call", "params") if SUPERVISES in params
     }
-    talking = [call for call in eldest_first(legs) if call.pk not in supervising]
+    talking = sorted((call for call in legs if call.pk not in supervising), key=_likelihood)
     parties = [
         Party(call, Role.AGENT if place else Role.CUSTOMER) for place, call in enumerate(talking)
     ]
@@ -75,9 +76,11 @@ def of(legs: Sequence[Call]) -> list[Party]:
     return [*parties, *(Party(call, Role.SUPERVISOR) for call in listening)]
 
 
-def eldest_first(legs: Sequence[Call]) -> list[Call]:
-    """Order legs by when they began."""
-    return sorted(legs, key=lambda call: (call.started_at or call.first_heard_at, str(call.pk)))
+def _likelihood(call: Call) -> tuple[object, ...]:
+    """Order legs by how likely the far end is the customer; as the board does where times tie."""
+    is_sip = "@" in Party(call, Role.AGENT).number
+    began = call.started_at or call.first_heard_at
+    return is_sip, began, call.direction, call.first_heard_at, str(call.pk)
 
 
 def reaches(call: Call, parties: Sequence[Party]) -> list[Reach]:

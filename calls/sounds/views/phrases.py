@@ -1,4 +1,4 @@
-"""The page of saved phrases; "Save as a phrase" in the dialog of Say posts here too."""
+"""The page of saved phrases, and "Save as a phrase" of the dialog, which needs script."""
 
 import json
 from uuid import UUID
@@ -73,18 +73,13 @@ def _keep(request: HttpRequest, form: PhraseForm, phrase: Phrase) -> Phrase | No
 @needs(Right.SOUNDS)
 @require_POST
 def from_dialog(request: HttpRequest) -> HttpResponse:
-    """Save the text of the Say dialog; its fields are Telnyx's."""
+    """Save the text of the Say dialog, whose fields have Telnyx's names."""
     names = {"text": "payload", "kind": "payload_type", "name": "phrase_name"}
     typed = {
         field: request.POST.get(names.get(field, field), "") for field in PhraseForm.base_fields
     }
     form = PhraseForm(typed, auto_id="new-%s")
     kept = _keep(request, form, Phrase())
-    if not request.htmx:  # type: ignore[attr-defined]
-        if kept is None:
-            return _page(request, form, status=422)
-        messages.success(request, f"“{kept.name}” is saved.")
-        return redirect("calls:phrases")
     wrong = [error for errors in form.errors.values() for error in errors]
     context = {"kept": kept, "wrong": wrong}
     response = render(request, "calls/_phrase_saved.html", context, status=200 if kept else 422)
