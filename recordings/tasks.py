@@ -12,10 +12,10 @@ _timing = threading.Lock()
 
 @shared_task
 def media() -> None:
-    """Erase what is due, which is quick, send sounds to Telnyx, fetch, then make the exports."""
+    """Erase what is due, which is quick; fetch, for links expire; send sounds; make the exports."""
     erase.erase_due()
-    library.keep_due()
     fetch.fetch_due()
+    library.keep_due()
     exports.make_due()
 
 

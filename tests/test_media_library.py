@@ -256,6 +256,25 @@ def test_an_upload_whose_answer_was_lost_is_found_and_not_sent_twice(supervisor,
     assert MediaFile.objects.get().state == State.READY
 
 
+def test_killed_between_sending_and_writing_it_is_found_and_not_sent_twice(
+    supervisor, simulator, monkeypatch
+):
+    upload(supervisor, wav())
+    with monkeypatch.context() as patch:
+        patch.setattr(media, "_ready", lambda row, expires_at: (_ for _ in ()).throw(SystemExit))
+        with pytest.raises(SystemExit):
+            media.keep_due()
+    row = MediaFile.objects.get()
+    assert row.state == State.UPLOADING
+    assert media.keep_due() == 0  # until the lease ends
+    simulator.fault(action="POST /media", do="status", status=500)
+
+    later(row, due_at=timezone.now())
+    media.keep_due()
+
+    assert MediaFile.objects.get().state == State.READY
+
+
 # Keeping it alive
 
 

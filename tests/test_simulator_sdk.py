@@ -269,6 +269,57 @@ def test_media_from_an_address(client, recording):
         client.media.retrieve("copy")
 
 
+def test_a_life_is_renewed_and_a_file_that_has_expired_plays_no_more(client, stand, call):
+    body = {"media_name": "brief", "ttl_secs": "60"}
+    file = {"media": ("brief", audio.wav_bytes(speech.speak("One.", "en-us").samples))}
+    made = stand.v2("POST", "/media", data=body, files=file)
+    assert made.status_code == 201
+    assert set(made.json()["data"]) == {
+        "media_name",
+        "content_type",
+        "created_at",
+        "updated_at",
+        "expires_at",
+    }
+
+    renewed = client.media.update("brief", ttl_secs=3_600).data
+    assert renewed.expires_at > made.json()["data"]["expires_at"]
+    client.media.update("brief", ttl_secs=1)
+    until(lambda: "brief" not in {media.media_name for media in client.media.list().data})
+    with pytest.raises(telnyx.NotFoundError):
+        client.media.update("brief", ttl_secs=60)
+    with pytest.raises(telnyx.NotFoundError):
+        client.media.delete("brief")
+    assert ok(client.calls.actions.start_playback(call["call_control_id"], media_name="brief"))
+    assert stand.truth(call)["sound"] == "silent"
+
+
+def test_more_than_20_mb_is_refused(stand):
+    file = {"media": ("large", bytes(20 * 1024 * 1024 + 1))}
+    answer = stand.v2("POST", "/media", data={"media_name": "large"}, files=file)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["detail"] == "The media file is larger than 20 MB."
+
+
+def test_voices_that_cannot_be_listed(client):
+    with pytest.raises(telnyx.BadRequestError, match="lists its voices for an api_key only"):
+        client.text_to_speech.list_voices(provider="elevenlabs")
+    with pytest.raises(telnyx.BadRequestError, match="must be one of aws, telnyx"):
+        client.text_to_speech.list_voices(provider="nobody")
+
+
+def test_a_polly_voice_speaks_its_own_language(client, call, stand):
+    token, actions = call["call_control_id"], client.calls.actions
+    spoken = []
+    for language in ("en-US", "de-DE"):
+        assert ok(
+            actions.speak(token, payload="Ein", voice="AWS.Polly.Vicki-Neural", language=language)
+        )
+        leg = stand.server.board.world.legs[token]
+        spoken.append(leg.queue[-1].clip.voice)
+    assert spoken == ["de+f1", "de+f1"]
+
+
 def test_voices(client):
     voices = client.text_to_speech.list_voices(provider="aws").voices
     assert {voice.provider for voice in voices} == {"aws"}
