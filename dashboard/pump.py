@@ -68,6 +68,7 @@ def lanes() -> list[Lane]:
         Lane("texts", lambda wait: timing.time_due(overdue=wait * LONG_WORK)),
         Lane("exports", lambda wait: exports.make_due(overdue=wait)),
         Lane("library", lambda wait: library.keep_due(overdue=wait)),
+        Lane("library sweep", lambda _: library.sweep(), every_s=3600),
         Lane("voices", lambda _: voices.refresh_due(), every_s=2),
         Lane("clock", lambda _: commands.watch(), every_s=1),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),

@@ -12,7 +12,7 @@ _timing = threading.Lock()
 
 @shared_task
 def media() -> None:
-    """Erase what is due, which is quick; fetch, for links expire; send sounds; make the exports."""
+    """Erase what is due, which is quick, fetch, send sounds to Telnyx, then make the exports."""
     erase.erase_due()
     fetch.fetch_due()
     library.keep_due()

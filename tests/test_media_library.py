@@ -1,6 +1,8 @@
 """The library of sounds: what is taken in, what Telnyx gets, how it is kept alive and let go."""
 
 import io
+import os
+import time
 import wave
 from datetime import timedelta
 
@@ -365,6 +367,42 @@ def test_a_deletion_lets_an_upload_end_that_is_under_way(supervisor, sam, simula
 
     assert media.keep_due() == 0
     assert MediaFile.objects.get().due_at > timezone.now() + timedelta(seconds=60)
+
+
+def test_a_file_whose_row_was_never_written_is_swept_and_no_other(row, settings):
+    orphan = settings.MEDIA_ROOT / "sounds" / "of-nobody.wav"
+    fresh = settings.MEDIA_ROOT / "sounds" / "on-its-way.wav"
+    for file in (orphan, fresh):
+        file.write_bytes(b"RIFF")
+    old = time.time() - 7200
+    for file in (orphan, settings.MEDIA_ROOT / row.path):
+        os.utime(file, (old, old))
+
+    assert media.sweep() == 1
+
+    assert not orphan.exists()
+    assert fresh.exists()
+    assert store.read(row.path)
+
+
+def test_without_any_upload_there_is_nothing_to_sweep(db):
+    assert media.sweep() == 0
+
+
+def test_the_library_lives_in_a_folder_and_in_a_bucket(place, supervisor, simulator):
+    upload(supervisor, wav(rate=16_000, channels=1))
+    media.keep_due()
+    row = MediaFile.objects.get()
+    assert row.state == State.READY
+    assert at_telnyx(simulator, row, "/download").content == store.read(row.path)
+    heard = supervisor.get(f"/media/{row.pk}/sound")
+    assert heard.status_code == (302 if place else 200)
+    assert store.names(older_than=timedelta(days=-1)) == [row.path]
+
+    supervisor.post(f"/media/{row.pk}/delete/")
+    media.keep_due()
+
+    assert store.names(older_than=timedelta(days=-1)) == []
 
 
 # The page

@@ -36,6 +36,7 @@ LIFE = timedelta(days=30)  # at Telnyx, counted anew each day: a desk that is go
 RENEW_EVERY = timedelta(days=1)
 SHORTEST_LEFT = timedelta(days=15)  # after a renewal; with less it is uploaded again
 LEASE = timedelta(seconds=150)  # Telnyx has 62 s to take an upload, and as long to answer it
+ORPHANED = timedelta(hours=1)  # a row is written within seconds of its file
 BACKOFF = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 3600))
 PREFIX, SUFFIX = "tapeline-", 12
 TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg"}
@@ -175,6 +176,15 @@ def keep_due(*, overdue: timedelta = timedelta()) -> int:
             _work(row)
             done += 1
     return done
+
+
+def sweep() -> int:
+    """Remove files whose row was never written, for their writer died; return how many."""
+    known = set(MediaFile.objects.values_list("path", flat=True))
+    orphans = [name for name in store.names(older_than=ORPHANED) if name not in known]
+    for name in orphans:
+        store.delete(name)
+    return len(orphans)
 
 
 def _next(overdue: timedelta) -> MediaFile | None:

@@ -8,11 +8,13 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, cast
 
 from django.conf import settings
 from django.core.files.storage import default_storage
+from django.utils import timezone
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +84,18 @@ def link(name: str, *, lasts_s: int, content_type: str) -> str:
         return _place().link(
             name, lasts_s=lasts_s, content_type=content_type, disposition="inline"
         )
+
+
+def names(*, older_than: timedelta) -> list[str]:
+    """Return the library's files that have lain there for a while. Raises Trouble."""
+    with _told():
+        try:
+            _, files = default_storage.listdir(FOLDER)
+        except FileNotFoundError:  # nothing was uploaded yet
+            return []
+        limit = timezone.now() - older_than
+        kept = (f"{FOLDER}/{file}" for file in files)
+        return [name for name in kept if default_storage.get_modified_time(name) < limit]
 
 
 @contextmanager

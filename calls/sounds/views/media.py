@@ -46,7 +46,8 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, form: UploadForm, *, status: int = 200) -> HttpResponse:
     rows = MediaFile.objects.select_related("added_by")
-    is_moving = rows.filter(state__in=["uploading", "deleting"]).exists()
+    # one that waits for its next try moves too slowly to be watched
+    is_moving = rows.filter(state__in=["uploading", "deleting"], failures=0).exists()
     context = {"rows": rows, "form": form, "now": timezone.now(), "is_moving": is_moving}
     return render(request, "calls/media.html", context, status=status)
 
