@@ -280,7 +280,8 @@ def test_killed_between_sending_and_writing_it_is_found_and_not_sent_twice(
 # Keeping it alive
 
 
-def test_a_life_is_renewed_each_day(row):
+def test_a_life_is_renewed_each_day(row, simulator):
+    simulator.fault(action="POST /media", do="status", status=500)  # it is not sent again
     short = timezone.now() + timedelta(days=2)
     later(row, expires_at=short, due_at=timezone.now())
 
@@ -289,6 +290,19 @@ def test_a_life_is_renewed_each_day(row):
     row.refresh_from_db()
     assert row.expires_at > short + timedelta(days=20)
     assert row.due_at > timezone.now() + timedelta(hours=23)
+
+
+def test_a_life_that_telnyx_did_not_make_longer_begins_anew(row, simulator):
+    soon = (timezone.now() + timedelta(days=1)).isoformat()
+    told = {"data": {"media_name": row.media_name, "expires_at": soon}}
+    simulator.fault(action="PUT /media/{media_name}", do="status", status=200, body=told)
+    later(row, due_at=timezone.now())
+
+    media.keep_due()
+
+    row.refresh_from_db()
+    assert row.expires_at > timezone.now() + timedelta(days=29)
+    assert at_telnyx(simulator, row).status_code == 200
 
 
 def test_what_telnyx_lost_is_uploaded_again(row, simulator):

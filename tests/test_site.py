@@ -247,9 +247,9 @@ def test_htmx_is_told_to_run_nothing_and_to_show_conflicts(client):
 @pytest.mark.parametrize(
     ("name", "links"),
     [
-        ("sam", ["Live", "Recordings"]),
+        ("sam", ["Live", "Recordings", "Sounds"]),
         ("lee", ["Live", "Recordings"]),
-        ("olga", ["Live", "Recordings", "Admin"]),
+        ("olga", ["Live", "Recordings", "Sounds", "Admin"]),
         ("max", []),
     ],
 )
