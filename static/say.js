@@ -182,7 +182,7 @@
   });
 
   document.addEventListener("tapeline:phrase", () => {
-    for (const form of document.querySelectorAll(dialogs)) form.elements.phrase_name.value = "";
+    for (const name of document.querySelectorAll(`${dialogs} [name=phrase_name]`)) name.value = "";
   });
 
   const prepare = (root) => {

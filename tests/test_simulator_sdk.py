@@ -1,14 +1,18 @@
 """Telnyx's own SDK drives the simulator through every endpoint, and accepts its signatures."""
 
+import io
 import json
 import time
+import wave
 
+import numpy as np
 import pytest
 import requests
 import telnyx
 from telnyx.lib.webhook_verification import WebhookVerificationError, verify_webhook_signature
 
 from simulator import audio, speech
+from simulator.library import tone
 from tests.simulator_rig import COMPANY, CUSTOMER, Receiver, running
 
 CONNECTION = "2684641123236054244"
@@ -292,6 +296,23 @@ def test_a_life_is_renewed_and_a_file_that_has_expired_plays_no_more(client, sta
         client.media.delete("brief")
     assert ok(client.calls.actions.start_playback(call["call_control_id"], media_name="brief"))
     assert stand.truth(call)["sound"] == "silent"
+
+
+def test_an_uploaded_sound_is_heard_in_the_recording(client, stand, call):
+    token, actions = call["call_control_id"], client.calls.actions
+    file = {"media": ("tone", audio.wav_bytes(tone(440, 500)))}
+    assert stand.v2("POST", "/media", data={"media_name": "tone"}, files=file).status_code == 201
+    actions.start_recording(token, format="wav", channels="dual")
+    actions.start_playback(token, media_name="tone", audio_type="wav")
+    until(lambda: stand.truth(call)["sound"] == "silent")
+    actions.stop_recording(token)
+
+    row = until(lambda: list(client.recordings.list(filter={"call_control_id": token})))[0]
+    content = requests.get(row.download_urls.wav, timeout=5).content
+    with wave.open(io.BytesIO(content)) as file:
+        frames = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").reshape(-1, 2)
+    loudness = np.abs(np.fft.rfft(frames[:, 1]))  # everyone but the leg's own party
+    assert np.argmax(loudness) * speech.RATE / len(frames) == pytest.approx(440, abs=5)
 
 
 def test_more_than_20_mb_is_refused(stand):

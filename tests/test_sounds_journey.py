@@ -138,6 +138,8 @@ def test_a_sound_is_uploaded_heard_played_and_stopped(page, desk, call, tmp_path
         " it.preload = 'metadata'; })"
     )
     assert length == pytest.approx(20, abs=0.1)
+    page.locator("audio").press("Space")
+    until(lambda: page.locator("audio").evaluate("it => it.currentTime > 0.1"), within_s=10)
 
     page.goto("/")
     open_dialog(page, call, "Play")

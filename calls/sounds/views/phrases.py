@@ -6,6 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from access.policies import Right, needs
@@ -104,4 +105,4 @@ def move(request: HttpRequest, pk: UUID, way: str) -> HttpResponse:
     """Move a phrase by one place."""
     phrase = get_object_or_404(Phrase, pk=pk)
     phrases.move(phrase, STEPS[way], by=request.user)
-    return redirect("calls:phrases")
+    return redirect(f"{reverse('calls:phrases')}#phrase-{phrase.pk}")  # Tab goes on from there
