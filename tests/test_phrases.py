@@ -207,6 +207,16 @@ def test_a_polly_voice_takes_no_language(supervisor, call):
     assert "language" not in Command.objects.get().params
 
 
+def test_what_was_typed_to_find_a_voice_is_not_taken_for_one(supervisor, call):
+    answer = say(supervisor, call, "Hi", voice="german")
+
+    assert answer.status_code == 422
+    assert "No voice is called “german”: choose one of the list" in body(answer)
+    assert not Command.objects.exists()
+    for voice in ("Brandnew.Voice", "Azure"):
+        assert say(supervisor, call, "Hi", voice=voice).status_code == 200
+
+
 # Who hears it
 
 

@@ -25,6 +25,7 @@ from calls.telnyx.words import SPEAK_LANGUAGES
 
 Person = AbstractBaseUser | AnonymousUser
 
+HOW = "choose one of the list, or type its whole name, as AWS.Polly.Joanna."
 FIRST = (
     ("", "Wait for its turn"),
     ("current", "Stop what sounds now, keep what waits"),
@@ -99,6 +100,8 @@ class SayForm(SoundForm):
         """Return the parameters with the text filled, and a language only where it counts."""
         given = {name: value for name, value in self.cleaned_data.items() if name != "phrase"}
         voice = str(given.get("voice") or "").strip()
+        if voice and not voices.may_be(voice):
+            self.add_error("voice", f"No voice is called “{voice[:60]}”: {HOW}")
         if ssml.is_polly(voice):  # Telnyx ignores it there
             given["language"] = None
         if isinstance(given.get("payload"), str):

@@ -172,6 +172,15 @@ def known(voice_id: str) -> Voice | None:
     )
 
 
+def may_be(voice_id: str) -> bool:
+    """Say whether this may name a voice: what was typed to find one does not.
+
+    Telnyx's names begin with a provider, who alone stands for his default; providers are added.
+    """
+    named = "." in voice_id or voice_id.lower() in {*PROVIDERS, "polly", "male", "female"}
+    return named or known(voice_id) is not None
+
+
 def told() -> Told:
     """Return where the list is from."""
     row = VoiceList.the()
