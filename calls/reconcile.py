@@ -11,13 +11,14 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from calls import fold, intake, projection, writer
+from calls import asking, fold, intake, projection, writer
 from calls.line import telnyx
-from calls.models import LIVE, Call, WebhookEvent
+from calls.models import Call, Command, WebhookEvent
 from calls.telnyx.errors import Rejected, TelnyxError
 
 logger = logging.getLogger(__name__)
 
+STORY_AFTER = timedelta(seconds=2)  # the webhook may only be late
 ASK_AGAIN = timedelta(seconds=30)
 MOST = 20  # probes in one round, so that a flood of doubts does not eat the rate limit
 
@@ -35,26 +36,28 @@ def probe_due() -> int:
     return len(calls)
 
 
-def doubt_all() -> None:
-    """Ask about every live call soon: while the desk was down, its end may have been told."""
-    Call.objects.filter(line__in=LIVE).update(probe_at=timezone.now())
-
-
 def _probe(call: Call) -> None:
     try:
         status = telnyx().call(call.call_control_id)
     except Rejected as exc:
         if not (exc.not_found or exc.call_ended):
             logger.warning("Telnyx does not tell of call %s: %s", call.pk, exc)
+            _stays_in_doubt(call)
             return
         is_alive, ended_at = False, None  # it remembers an ended call for ten minutes only
     except TelnyxError as exc:
         logger.info("call %s stays in doubt: %s", call.pk, exc)
+        _stays_in_doubt(call)
         return
     else:
         is_alive, ended_at = status.is_alive, status.ended_at
+    if call.doubted_at is not None:
+        Call.objects.filter(pk=call.pk).update(doubted_at=None)
     if is_alive and call.line != fold.Line.UNKNOWN:
+        asking.lives_elsewhere(call.call_leg_id)
         Call.objects.filter(pk=call.pk).update(probe_at=timezone.now() + projection.QUIET)
+        if call.commands.filter(state=Command.State.TIMED_OUT).exists():
+            asking.want_story(call.call_leg_id)  # its other webhooks may be lost too
         return
     now = timezone.now()
     body = {
@@ -71,3 +74,8 @@ def _probe(call: Call) -> None:
     }
     row = intake.read(json.dumps(body).encode(), received_at=now)
     writer.store([row], source=WebhookEvent.Source.RECONCILE)
+    asking.want_story(call.call_leg_id, after=STORY_AFTER)  # how it came to that
+
+
+def _stays_in_doubt(call: Call) -> None:
+    Call.objects.filter(pk=call.pk, doubted_at=None).update(doubted_at=timezone.now())

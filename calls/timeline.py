@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
+from calls import found
 from calls.models import Call, Command, Kind, WebhookEvent
 from calls.sounds.names import plain
 from calls.telnyx import payloads
@@ -32,6 +34,7 @@ class Entry:
     detail: str = ""
     event: WebhookEvent | None = None
     wish: Wish | None = None
+    found: str = ""  # how a webhook that never came was found again
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,19 @@ def pauses(call: Call) -> list[tuple[datetime, datetime | None]]:
 
 def _fact(event: WebhookEvent) -> Entry:
     title, tell = FACTS.get(event.event_type, (event.event_type, _nothing))
-    return Entry(event.received_at, title, tell(_payload(event)), event=event)
+    told = tell(_payload(event))
+    return Entry(event.received_at, title, told, event=event, found=_found(event))
+
+
+def _found(event: WebhookEvent) -> str:
+    """Say how a lost webhook was found again; "" for what came by itself, or was asked about."""
+    how = found.how_found(bytes(event.raw)) if event.source == event.Source.RECONCILE else ""
+    if not how:
+        return ""
+    at = f"{timezone.localtime(event.received_at):%H:%M}"
+    dated = f"{timezone.localtime(event.occurred_at):%H:%M:%S}" if event.occurred_at else ""
+    happened = f"happened at {dated} by Telnyx's clock, " if dated else ""
+    return f"{happened}found again at {at}{how}"
 
 
 def _payload(event: WebhookEvent) -> Payload:

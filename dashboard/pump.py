@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections
 
-from calls import commands, events, reconcile
+from calls import asking, commands, events, reconcile
 from calls.models import Heartbeat
 from calls.sounds import media as library
 from calls.sounds import voices
@@ -72,6 +72,7 @@ def lanes() -> list[Lane]:
         Lane("voices", lambda _: voices.refresh_due(), every_s=2),
         Lane("clock", lambda _: commands.watch(), every_s=1),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
+        Lane("questions", lambda _: asking.ask_due(), every_s=0.5),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
         Lane("sweep", lambda _: fetch.sweep(), every_s=600),
         Lane("old exports", lambda _: exports.sweep(), every_s=60),
@@ -100,7 +101,7 @@ class Pump:
 
     def run(self) -> None:
         """Pump until `stop`."""
-        self.try_once(reconcile.doubt_all)
+        self.try_once(asking.begin)
         pools = {lane.name: ThreadPoolExecutor(1, f"pump-{lane.name}") for lane in self.lanes}
         now = 0.0
         while not self.stopping.wait(TICK_S):

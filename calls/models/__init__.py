@@ -3,12 +3,15 @@
 WebhookEvent + accepted Commands --fold--> Call
 """
 
+from calls.models.asking import Question
 from calls.models.call import LIVE, Call, CallQuerySet
 from calls.models.command import CONFIRMED_BY_WEBHOOK, SINGLE, SOUNDS, Command, Kind, kinds
 from calls.models.facts import Refusal, WebhookEvent
+from calls.models.gauge import Gauge
 from calls.models.heartbeat import MISSED_AFTER_S, Heartbeat, HeartbeatQuerySet
 from calls.models.media import MediaFile
 from calls.models.phrases import Phrase
+from calls.models.trouble import Checkup, Dismissal
 from calls.models.voices import Voice, VoiceList
 
 __all__ = [
@@ -19,12 +22,16 @@ __all__ = [
     "SOUNDS",
     "Call",
     "CallQuerySet",
+    "Checkup",
     "Command",
+    "Dismissal",
+    "Gauge",
     "Heartbeat",
     "HeartbeatQuerySet",
     "Kind",
     "MediaFile",
     "Phrase",
+    "Question",
     "Refusal",
     "Voice",
     "VoiceList",

@@ -52,6 +52,7 @@ class Call(models.Model):
     first_heard_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True)  # when we learned that it ended (our clock)
     probe_at = models.DateTimeField(null=True)  # when to ask Telnyx whether it still lives
+    doubted_at = models.DateTimeField(null=True)  # since when it has been asked without an answer
 
     line = models.CharField(max_length=8, choices=words(fold.Line), default=Line.UNKNOWN)
     recording = models.CharField(
@@ -83,6 +84,9 @@ class Call(models.Model):
                 fields=["probe_at"], name="call_probe", condition=Q(probe_at__isnull=False)
             ),
             models.Index(fields=["-first_heard_at"], name="call_heard"),
+            models.Index(
+                fields=["doubted_at"], name="call_doubted", condition=Q(doubted_at__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -104,6 +104,11 @@ class Command(models.Model):
                 fields=["accepted_at"], name="command_unproved", condition=Q(state="accepted")
             ),
             models.Index(fields=["-requested_at"], name="command_newest"),
+            models.Index(  # SQLite takes the one above: it cannot prove this one's condition
+                fields=["requested_at"],
+                name="command_trouble",
+                condition=Q(state__in=["failed", "expired", "unknown", "timed_out"]),
+            ),
             models.Index(fields=["call", "requested_at"], name="command_of_call"),
         ]
         constraints = [

@@ -116,6 +116,14 @@ class Telnyx:
         times = _times("started_at", since, None)
         return self._all(Delivery.read, "/webhook_deliveries", query | times)
 
+    def webhook_deliveries_page(
+        self, number: int, *, since: datetime, until: datetime, status: str | None = None
+    ) -> Page[Delivery]:
+        """Read one page of the deliveries that began in a time, the first being number 1."""
+        query = {"filter[status][eq]": status} if status else {}
+        times = _times("started_at", since, until)
+        return _page(Delivery.read, self._wire.page("/webhook_deliveries", query | times, number))
+
     # Recordings and their texts.
 
     def recordings(

@@ -192,6 +192,12 @@ class TranscriptionRow:
         )
 
 
+def _urls(attempts: JSON) -> tuple[str, ...]:
+    tries = attempts if isinstance(attempts, list) else []
+    requests = (table(table(table(each).get("http")).get("request")) for each in tries)
+    return tuple(url for each in requests if (url := text(each.get("url"), 2000)))
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One webhook and how its delivery went."""
@@ -201,11 +207,19 @@ class Delivery:
     started_at: datetime | None
     finished_at: datetime | None
     raw: bytes | None  # the webhook, as parse() reads it
+    event_type: str
+    connection_id: str  # of the call, if it is about one
+    urls: tuple[str, ...]  # where it was to go, the last try first
 
     @classmethod
     def read(cls, row: Mapping[str, JSON]) -> Self:
         """Read a row."""
+        quoted = table(row.get("webhook"))
+        event = table(quoted.get("data")) or quoted
         return cls(
+            event_type=text(event.get("event_type"), 255),
+            connection_id=identifier(table(event.get("payload")).get("connection_id")),
+            urls=_urls(row.get("attempts")),
             delivery_id=identifier(row.get("id")),
             status=text(row.get("status"), 16),
             started_at=instant(row.get("started_at")),
