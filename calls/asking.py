@@ -116,7 +116,9 @@ def _board(question: Question) -> None:
         logger.info(
             "board: %d live at Telnyx, %d here only, %d unknown", len(there), gone, strangers
         )
-    question.answered(again_at=asked_at + BOARD_EVERY, listed=len(there), found=strangers)
+    was_here = question.done_at is not None and asked_at - question.done_at < BOARD_EVERY * 2
+    again_at = asked_at + BOARD_EVERY
+    question.answered(again_at=again_at, listed=len(there), found=strangers, tells=was_here)
 
 
 _alive_until: dict[str, float] = {}  # leg -> until when not to doubt it; of this process

@@ -25,6 +25,7 @@ from nacl.signing import VerifyKey
 
 from calls.models import WebhookEvent
 from calls.ring import ring
+from calls.skew import skews
 from calls.telnyx import payloads, signature
 from calls.writer import Row, Writer, refusals, store
 
@@ -57,11 +58,13 @@ def keys() -> Sequence[VerifyKey]:
 
 def check(headers: Headers, body: bytes, *, now: float) -> Row:
     """Return the row that a signed webhook becomes. Raises Refused."""
+    headers = list(headers)
     try:
         signature.check(headers, body, keys=keys(), now=now)
     except signature.BadSignature as exc:
         status = 503 if exc.reason is signature.Reason.NO_KEYS else 401
         raise Refused(status, exc.reason, str(exc)) from exc
+    skews.note(now - float(dict(headers)[signature.TIMESTAMP]))
     return read(body, received_at=datetime.fromtimestamp(now, UTC))
 
 
@@ -191,6 +194,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
         status = 503
     else:
         refusals.flush()
+        skews.flush()
         ring("events")
     response = HttpResponse(status=status)
     if status == 503:

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from datetime import UTC, datetime
 from functools import cache
 
 import redis
@@ -48,6 +49,7 @@ class Ringer:
         self.lanes: set[str] = set()
         self.wanted = threading.Condition()
         self.quiet_until = 0.0
+        self.failed_at: datetime | None = None  # until a publish works again
         threading.Thread(target=self.run, name="ringer", daemon=True).start()
 
     def ring(self, lane: str) -> None:
@@ -68,8 +70,10 @@ class Ringer:
         try:
             for lane in sorted(lanes):
                 publish(lane)
+            self.failed_at = None
         except Exception as exc:  # whatever the broker or its client does, the rows are safe
             self.quiet_until = time.monotonic() + QUIET_S
+            self.failed_at = self.failed_at or datetime.now(UTC)
             logger.warning("the broker is out of reach, the pump takes over: %s", exc)
 
 
@@ -83,6 +87,11 @@ def publish(lane: str) -> None:
 
 _ringer: Ringer | None = None
 _lock = threading.Lock()
+
+
+def broker_lost_at() -> datetime | None:
+    """Return since when this process cannot reach the broker; None if it can, or did not try."""
+    return _ringer.failed_at if _ringer is not None else None
 
 
 def ring(lane: str) -> None:

@@ -19,6 +19,7 @@ from django.db.models import F
 
 from calls.models import Refusal, WebhookEvent
 from calls.ring import ring
+from calls.skew import skews
 
 logger = logging.getLogger(__name__)
 
@@ -186,6 +187,7 @@ class Writer:
             if refusals.counts and time.monotonic() - flushed > 1:
                 refusals.flush()
                 flushed = time.monotonic()
+            skews.flush()
             if self.closing and not batch:
                 refusals.flush()
                 connection.close()

@@ -18,6 +18,7 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from calls import skew
 from calls.models import Heartbeat
 from dashboard import env, metrics
 from dashboard.notices import LANES
@@ -131,11 +132,22 @@ def _disk(now: datetime) -> str:
     return "enough room"
 
 
+def _clock(now: datetime) -> str:
+    worst = skew.worst(now=now)
+    if worst is None:
+        return "no webhook came lately"
+    told = f"{worst.value:+.1f} s from Telnyx, the limit is {skew.BAD_S:.0f} s"
+    if abs(worst.value) > skew.BAD_S:
+        raise NotReady(f"the clock is {told}")
+    return told
+
+
 CHECKS: dict[str, Callable[[datetime], str]] = {
     "database": _database,
     "lanes": _lanes,
     "processes": _processes,
     "disk": _disk,
+    "clock": _clock,
 }
 
 urlpatterns = [

@@ -1,12 +1,17 @@
 """What an operator should know before a supervisor asks: said on the board, with the remedy."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
 
-from calls.models import Command, Heartbeat, Refusal
+from calls import ring
+from calls.models import Heartbeat, Refusal
+from dashboard import line
+from dashboard.notice import Notice
+from recordings import storage
+
+__all__ = ["LANES", "Notice", "notices"]
 
 LOOKS_BACK = timedelta(hours=1)
 LANES = {  # heartbeat -> what its lane does
@@ -34,31 +39,12 @@ REFUSED = {  # reason -> (why, remedy)
     "method": ("they were not POST", "set the webhook's HTTP method to POST at Telnyx"),
     "gone": ("their sender left before the end", "look at the network to this machine"),
 }
-DENIED = {  # Telnyx's status -> (title, remedy)
-    401: (
-        "Telnyx does not accept the API key.",
-        "Set TELNYX_API_KEY to a key that the Telnyx portal lists, and restart.",
-    ),
-    403: (
-        "Telnyx forbids it to this account.",
-        "Look at the account's balance, and at what it may do, in the Telnyx portal.",
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One thing that is wrong; `remedy` is for those who can do something about it."""
-
-    level: str  # danger: work stands still; warning: it goes on, with a loss
-    title: str
-    text: str
-    remedy: str = ""
 
 
 def notices(*, now: datetime) -> list[Notice]:
-    """Return what is wrong now, worst first; three queries."""
-    found = [*_settings(), *_denials(now), *_processes(now), *_refusals(now)]
+    """Return what is wrong now, worst first; six queries."""
+    found = [*_settings(), *line.notices(now), *_processes(now), *_refusals(now)]
+    found += [*_broker(), *_disk()]
     return sorted(found, key=lambda notice: notice.level)
 
 
@@ -83,18 +69,6 @@ def _settings() -> list[Notice]:
             )
         )
     return found
-
-
-def _denials(now: datetime) -> list[Notice]:
-    """Tell that Telnyx denies the account what it asks, until it accepts a command again."""
-    lately = Command.objects.filter(requested_at__gt=now - LOOKS_BACK)
-    settled = lately.filter(http_status__in=[*DENIED, 200]).order_by("-requested_at")
-    last = settled.first()
-    if last is None or last.http_status not in DENIED:
-        return []
-    title, remedy = DENIED[last.http_status]
-    at = f"{timezone.localtime(last.requested_at):%H:%M}"
-    return [Notice("danger", title, f"{last.get_kind_display()}, at {at}: {last.error}", remedy)]
 
 
 def _processes(now: datetime) -> list[Notice]:
@@ -127,6 +101,30 @@ def _processes(now: datetime) -> list[Notice]:
                 )
             )
     return found
+
+
+def _broker() -> list[Notice]:
+    lost_at = ring.broker_lost_at() if settings.REDIS_URL else None
+    if lost_at is None:
+        return []
+    return [
+        Notice(
+            "warning",
+            "The broker cannot be reached.",
+            f"Nobody is rung since {timezone.localtime(lost_at):%H:%M}: the pump finds the work by"
+            " itself, a second later.",
+            "Start Valkey or Redis; REDIS_URL says where it is looked for.",
+        )
+    ]
+
+
+def _disk() -> list[Notice]:
+    try:
+        storage.check_room()
+    except storage.Trouble as exc:
+        text = f"{exc} Recordings wait at Telnyx until there is room."
+        return [Notice("danger", "The disk is full.", text, "Free space in the data folder.")]
+    return []
 
 
 def _refusals(now: datetime) -> list[Notice]:

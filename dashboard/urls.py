@@ -17,3 +17,5 @@ urlpatterns = [
     path("", include("calls.urls")),
     path("recordings/", include("recordings.urls")),
 ]
+
+handler500 = "dashboard.broken.page"

@@ -25,7 +25,7 @@ class Question(models.Model):
     page = models.PositiveIntegerField(default=1)  # the next to read
     listed = models.PositiveIntegerField(default=0)  # rows in the last whole answer
     found = models.PositiveIntegerField(default=0)  # of them unknown here
-    found_at = models.DateTimeField(null=True)  # when something unknown was last found
+    found_at = models.DateTimeField(null=True)  # when it last told of trouble
     looks = models.PositiveSmallIntegerField(default=0)  # whole answers so far
     done_at = models.DateTimeField(null=True)  # when Telnyx last answered all of it
     failures = models.PositiveSmallIntegerField(default=0)  # in a row
@@ -67,10 +67,15 @@ class Question(models.Model):
         self.due_at = lease
         return True
 
-    def answered(self, *, again_at: datetime, listed: int, found: int, **place: object) -> None:
-        """Write down a whole answer, and when it is asked next."""
+    def answered(
+        self, *, again_at: datetime, listed: int, found: int, tells: bool = True, **place: object
+    ) -> None:
+        """Write down a whole answer, and when it is asked next.
+
+        What is found tells of trouble now, unless the desk was away meanwhile.
+        """
         now = timezone.now()
-        told = {"found_at": now} if found else {}
+        told = {"found_at": now} if found and tells else {}
         self._mine().update(
             due_at=again_at,
             listed=listed,
