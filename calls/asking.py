@@ -178,7 +178,7 @@ def _deliveries(question: Question) -> None:
     if until is None or since is None:
         since, until, page = max(since or now - BACK, now - FARTHEST), now, 1
     answer = telnyx().webhook_deliveries_page(page, status="failed", since=since, until=until)
-    lost = [row.raw for row in answer.rows if row.raw is not None and _is_ours(row)]
+    lost = [row.raw for row in answer.rows if row.raw is not None and is_ours(row)]
     count = found.keep(lost, found.DELIVERIES)
     so_far = (question.found if page > 1 else 0) + count
     if count:
@@ -198,7 +198,7 @@ def _deliveries(question: Question) -> None:
         question.turned(again_at=now + PACE, found=so_far, found_at=found_at, **place)
 
 
-def _is_ours(row: Delivery) -> bool:
+def is_ours(row: Delivery) -> bool:
     """Say whether a webhook was meant for this desk; an account may have other applications."""
     if not row.event_type.startswith("call."):
         return False

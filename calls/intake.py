@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from nacl.signing import VerifyKey
 
+from calls import knock
 from calls.models import WebhookEvent
 from calls.ring import ring
 from calls.skew import skews
@@ -122,15 +123,21 @@ async def stop() -> None:
 
 async def door(scope: Scope, receive: Receive, send: Send) -> None:
     """Take one webhook: 200 once it is durable; 401, 405, 413, 415; 503 when we cannot store."""
+    proof, body = "", b""
     try:
         _check_form(scope["method"], scope["headers"])
-        row = check(scope["headers"], await _read(receive), now=time.time())
+        body = await _read(receive)
+        row = check(scope["headers"], body, now=time.time())
         status = 200 if await start().write(row) else 503
     except Refused as exc:
-        refusals.add(exc.reason)
-        start()  # it writes the count down
+        proof = knock.answer(scope["headers"], body)
+        if not proof:
+            refusals.add(exc.reason)
+            start()  # it writes the count down
         status = exc.status
     headers = [(b"content-length", b"0")]
+    if proof:
+        headers.append((knock.ANSWER, proof.encode()))
     if status == 503:
         headers.append(RETRY)
     if status == 405:
@@ -178,6 +185,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
         (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
         for name, value in request.headers.items()
     ]
+    proof, body = "", b""
     try:
         _check_form(request.method or "", headers)
         body = request.read(MOST_BYTES + 1)
@@ -186,8 +194,10 @@ def webhook(request: HttpRequest) -> HttpResponse:
         row = check(headers, body, now=time.time())
         status = 200 if row.event_id in store([row]) else 503
     except Refused as exc:
-        refusals.add(exc.reason)
-        refusals.flush()
+        proof = knock.answer(headers, body)
+        if not proof:
+            refusals.add(exc.reason)
+            refusals.flush()
         status = exc.status
     except DatabaseError as exc:
         logger.error("a webhook cannot be stored, answering 503: %s", exc)
@@ -197,6 +207,8 @@ def webhook(request: HttpRequest) -> HttpResponse:
         skews.flush()
         ring("events")
     response = HttpResponse(status=status)
+    if proof:
+        response[knock.ANSWER.decode()] = proof
     if status == 503:
         response["Retry-After"] = "5"
     if status == 405:

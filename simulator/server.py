@@ -12,6 +12,7 @@ import logging
 import socket
 import threading
 import time
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -176,6 +177,7 @@ class Handler(BaseHTTPRequestHandler):
         """Write status, headers and content at once; `length` says more than that is to follow."""
         shown = len(content) if length is None else length
         lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Status')}"]
+        lines.append(f"Date: {formatdate(usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if status != 204 and shown >= 0:
             lines.append(f"Content-Length: {shown}")

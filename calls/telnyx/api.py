@@ -33,6 +33,7 @@ Read = Callable[[Mapping[str, JSON]], Row]
 
 BASE_URL = "https://api.telnyx.com/v2"
 UPLOAD_TIMEOUT: Timeout = (2.0, 60.0)
+SETUP_TIMEOUT: Timeout = (2.0, 5.0)  # a page waits for it
 MEDIA_BYTES = 20_000_000  # Telnyx: at most 20 MB
 MEDIA_LIFE_S = 630_720_000  # Telnyx: at most 20 years; left unset it deletes after two days
 
@@ -237,13 +238,30 @@ class Telnyx:
 
     # The application that calls run on.
 
+    @property
+    def skew_s(self) -> float | None:
+        """Our clock minus Telnyx's, by its last answer; None before the first."""
+        return self._wire.skew_s
+
+    def applications(self) -> Iterator[Application]:
+        """Yield the account's Call Control Applications."""
+        return self._all(Application.read, "/call_control_applications", {})
+
     def application(self, connection_id: str) -> Application:
         """Read where the webhooks of a connection's calls go."""
         path = f"/call_control_applications/{segment(connection_id)}"
-        return _one(Application.read, self._get(path))
+        return _one(Application.read, self._wire.ask("GET", path, timeout=SETUP_TIMEOUT).data())
 
-    def point_webhooks(self, application: Application, *, url: str) -> Application:
-        """Have an application send its webhooks to `url`, in the format that we read."""
+    def point_webhooks(
+        self, application: Application, *, url: str, timeout_s: int | None = None
+    ) -> Application:
+        """Have an application send its webhooks to `url`, in the format that we read.
+
+        `timeout_s` changes how long Telnyx waits for our answer; None leaves it.
+        """
+        patience: dict[str, JSON] = (
+            {} if timeout_s is None else {"webhook_timeout_secs": timeout_s}
+        )
         answer = self._wire.ask(
             "PATCH",
             f"/call_control_applications/{segment(application.application_id)}",
@@ -251,7 +269,9 @@ class Telnyx:
                 "application_name": application.name,  # required by Telnyx even when unchanged
                 "webhook_event_url": url,
                 "webhook_api_version": "2",
+                **patience,
             },
+            timeout=SETUP_TIMEOUT,
         )
         return _one(Application.read, answer.data())
 

@@ -198,6 +198,11 @@ def _urls(attempts: JSON) -> tuple[str, ...]:
     return tuple(url for each in requests if (url := text(each.get("url"), 2000)))
 
 
+def _answer(attempts: JSON) -> int | None:
+    last = table(attempts[0]) if isinstance(attempts, list) and attempts else {}
+    return whole(table(table(last.get("http")).get("response")).get("status"))
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One webhook and how its delivery went."""
@@ -210,6 +215,7 @@ class Delivery:
     event_type: str
     connection_id: str  # of the call, if it is about one
     urls: tuple[str, ...]  # where it was to go, the last try first
+    answer: int | None  # the status of the last try's answer; None if there was none
 
     @classmethod
     def read(cls, row: Mapping[str, JSON]) -> Self:
@@ -220,6 +226,7 @@ class Delivery:
             event_type=text(event.get("event_type"), 255),
             connection_id=identifier(table(event.get("payload")).get("connection_id")),
             urls=_urls(row.get("attempts")),
+            answer=_answer(row.get("attempts")),
             delivery_id=identifier(row.get("id")),
             status=text(row.get("status"), 16),
             started_at=instant(row.get("started_at")),

@@ -11,6 +11,8 @@ import logging
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from time import monotonic
 from typing import TypeAlias
@@ -73,6 +75,7 @@ class Wire:
         if address.scheme not in {"http", "https"} or not address.hostname or address.query:
             raise ValueError(f"the Telnyx address {base_url!r} is not http(s)://host/path")
         self._base_url = base_url.rstrip("/")
+        self.skew_s: float | None = None  # our clock minus Telnyx's, by its last answer
         self._session = requests.Session()
         self._session.trust_env = False  # no ~/.netrc, no proxy from the environment
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -126,10 +129,20 @@ class Wire:
         except requests.RequestException as exc:
             logger.warning("%s %s: %s", method, path, type(exc).__name__)
             raise _silence(exc, timeout) from exc
+        self._look_at_the_clock(response.headers.get("Date", ""), _since_ms(started) / 1000)
         logger.info("%s %s: %d, %.0f ms", method, path, response.status_code, _since_ms(started))
         if not 200 <= response.status_code < 300:
             raise from_answer(response.status_code, response.headers, content)
         return Answer(content, cut)
+
+    def _look_at_the_clock(self, date: str, took_s: float) -> None:
+        """Compare our clock with the answer's date, written about half the way back."""
+        try:
+            theirs = parsedate_to_datetime(date)
+        except ValueError:
+            return
+        if theirs.tzinfo is not None:
+            self.skew_s = (datetime.now(UTC) - theirs).total_seconds() - took_s / 2
 
     def rows(
         self, path: str, query: Mapping[str, str], *, size: str = "page[size]"

@@ -53,6 +53,12 @@ def application(board: Switchboard, request: Request) -> Result:
 def update_application(board: Switchboard, request: Request) -> Result:
     """PATCH /call_control_applications/{id}: webhooks go to its webhook_event_url from then on."""
     application(board, request)
+    for name in ("application_name", "webhook_event_url"):
+        if not request.body.get(name):
+            raise refused(422, "10004", f"{name} is required.", pointer=f"/{name}")
+    if request.body.get("webhook_api_version", "2") not in ("1", "2"):
+        detail = "webhook_api_version must be 1 or 2."
+        raise refused(422, "10032", detail, pointer="/webhook_api_version")
     fixed = {"id", "record_type", "created_at", "updated_at"}
     changes = {
         key: request.body[key] for key in board.application.keys() & request.body.keys() - fixed
