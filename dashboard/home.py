@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from access.policies import Right, may, needs
 from calls import board, fold, wishes
 from calls.models import LIVE, Call, WebhookEvent
+from dashboard import problems
 from dashboard.notices import notices
 
 DIALS_STAY = timedelta(minutes=2)
@@ -28,7 +29,10 @@ def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     control = may(request.user, Right.CONTROL)
     rows = [board.row(it, control=control) for it in board.conversations(now=now)]
-    status = status_html(now=now, operate=may(request.user, Right.OPERATE))
+    operate = may(request.user, Right.OPERATE)
+    status = status_html(now=now, operate=operate)
+    if control or operate:
+        problems.count(request.user)  # the page's header tells it
     return render(
         request,
         "home.html",

@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from calls import intake
-from dashboard import connect, health, home, signin
+from dashboard import connect, health, home, problem_pages, signin
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/logout/", signin.sign_out),
     path("admin/", admin.site.urls),
     path("", include(health.urlpatterns)),
+    path("", include(problem_pages.urlpatterns)),
     path("", include(connect.urlpatterns)),
     path("", include("calls.urls")),
     path("recordings/", include("recordings.urls")),

@@ -5,4 +5,4 @@ class RecordingsConfig(AppConfig):
     name = "recordings"
 
     def ready(self) -> None:
-        from recordings import handlers  # noqa: F401  (registers what to do with the events)
+        from recordings import handlers, trouble  # noqa: F401  (register events and problems)

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from access.models import AuditRow
 from calls.models import Call, Command
-from recordings import outcomes, reconcile, scrub
+from recordings import outcomes, reconcile, scrub, trouble
 from recordings.models import Recording, Sweep
 from recordings.views import missing
 from tests.test_recording_pages import make, make_call
@@ -193,11 +193,14 @@ def test_looking_for_one_that_telnyx_never_told_of_asks_for_it(sam_in):
 
 
 @pytest.mark.parametrize("state", ["missing", "failed"])
-def test_looking_for_a_file_that_telnyx_told_of_fetches_it_again(sam_in, state, monkeypatch):
+def test_looking_for_a_file_that_telnyx_told_of_fetches_it_again(
+    sam_in, state, monkeypatch, django_capture_on_commit_callbacks
+):
     rung = []
-    monkeypatch.setattr(missing, "ring", rung.append)
+    monkeypatch.setattr(trouble, "ring", rung.append)
     recording = make(state=state, path="", due_at=None)
-    sam_in.post(f"{PAGE}{recording.pk}/look/")
+    with django_capture_on_commit_callbacks(execute=True):
+        sam_in.post(f"{PAGE}{recording.pk}/look/")
     recording.refresh_from_db()
     assert (recording.state, rung) == ("announced", ["media"])
 

@@ -247,9 +247,9 @@ def test_htmx_is_told_to_run_nothing_and_to_show_conflicts(client):
 @pytest.mark.parametrize(
     ("name", "links"),
     [
-        ("sam", ["Live", "Recordings", "Sounds"]),
+        ("sam", ["Live", "Recordings", "Sounds", "Problems"]),
         ("lee", ["Live", "Recordings"]),
-        ("olga", ["Live", "Recordings", "Sounds", "Admin"]),
+        ("olga", ["Live", "Recordings", "Sounds", "Problems", "Admin"]),
         ("max", []),
     ],
 )

@@ -6,17 +6,16 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from access import audit
-from access.policies import Right, may, needs
+from access.policies import Right, needs
 from calls.models import Call
-from calls.ring import ring
-from recordings import fetch, outcomes, reconcile, scrub
+from recordings import outcomes, reconcile, trouble
 from recordings.models import Recording, RecordingQuerySet, State, Sweep
 
 PAGE = 50
@@ -27,22 +26,6 @@ ORDER = (
     *(State.STORED, State.ANNOUNCED, State.FETCHING, State.WAITING_SPACE),
     *(State.MISSING, State.FAILED, State.CORRUPT, State.DELETED),
 )
-GIVEN_UP = (State.MISSING, State.FAILED, State.CORRUPT)
-STUCK = Q(state__in=[*GIVEN_UP, State.WAITING_SPACE]) | Q(
-    state__in=[State.ANNOUNCED, State.FETCHING], failures__gt=1
-)
-ADVICE = {
-    State.MISSING: "If Telnyx made one after all it is found within a day, or at once if you"
-    " look again. Otherwise there is none: check that the call had sound when it was started.",
-    State.FAILED: "Remove the cause, then look again: Telnyx gives a fresh link.",
-    State.CORRUPT: "Put the file back from a backup, then look again.",
-    State.WAITING_SPACE: "Free disk space, or see why the bucket does not answer; it then goes on"
-    " by itself.",
-    State.ANNOUNCED: "It is tried again by itself for a day.",
-    State.FETCHING: "It is tried again by itself for a day.",
-}
-TOLD = "Telnyx made no file. Remove the cause that it names before the next recording."
-ASKING = "Telnyx is being asked for another copy."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +44,7 @@ def missing(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     first_day = timezone.localtime(now - BACK).replace(hour=0, minute=0, second=0, microsecond=0)
     visible = Recording.objects.visible_to(request.user)
-    stuck = visible.filter(STUCK).select_related("call").order_by("-place")
+    stuck = visible.filter(trouble.STUCK).select_related("call").order_by("-place")
     after = request.GET.get("after", "")
     if after:
         stuck = stuck.filter(place__lt=_place(after))
@@ -74,7 +57,7 @@ def missing(request: HttpRequest) -> HttpResponse:
         "first_day": first_day,
         "open": _open(request, now),
         "sweep": Sweep.objects.filter(name=reconcile.RECENT).first(),
-        "may_look": _may_look(request),
+        "may_look": trouble.may_look(request.user),
         "now": now,
     }
     return render(request, "recordings/missing.html", context)
@@ -88,12 +71,7 @@ def _place(after: str) -> int:
 
 
 def _line(recording: Recording) -> Line:
-    advice = ADVICE[State(recording.state)]
-    if recording.state == State.FAILED and recording.is_told_failure:
-        advice = TOLD
-    if recording.state == State.CORRUPT and recording.due_at:
-        advice = ASKING
-    return Line(recording, advice, recording.state in GIVEN_UP and advice != TOLD)
+    return Line(recording, trouble.advice(recording), trouble.can_look(recording))
 
 
 def _counts(visible: RecordingQuerySet, since: datetime) -> list[tuple[str, str, int]]:
@@ -109,11 +87,6 @@ def _open(request: HttpRequest, now: datetime) -> list[outcomes.Open]:
     calls = Call.objects.visible_to(request.user)
     newest = starts.filter(call__in=calls).order_by("-requested_at")[:PAGE]
     return outcomes.still_open(newest)
-
-
-def _may_look(request: HttpRequest) -> bool:
-    """Say whether a person may have Telnyx asked: who records, or who keeps the desk running."""
-    return may(request.user, Right.CONTROL) or may(request.user, Right.OPERATE)
 
 
 @require_POST
@@ -132,19 +105,15 @@ def look_again(request: HttpRequest, pk: UUID) -> HttpResponse:
     _check(request)
     visible = Recording.objects.visible_to(request.user)
     recording = get_object_or_404(visible.select_related("call"), pk=pk)
-    if recording.state not in GIVEN_UP:
+    if recording.state not in trouble.GIVEN_UP:
         messages.info(request, f"Nothing to look for: {recording.get_state_display().lower()}.")
         return redirect("recordings:missing")
     audit.record(request.user, "look again", recording.subject, state=recording.state)
-    if recording.state == State.CORRUPT:
-        scrub.heal_soon(recording)
-    elif not reconcile.look_again([recording]):
-        fetch.again([recording])
-        ring("media")
+    trouble.look_again(recording)
     messages.success(request, "It is looked for within seconds; this page shows what comes of it.")
     return redirect("recordings:missing")
 
 
 def _check(request: HttpRequest) -> None:
-    if not _may_look(request):
+    if not trouble.may_look(request.user):
         raise PermissionDenied("Your account may not have Telnyx asked for recordings.")
