@@ -392,30 +392,30 @@ def test_a_sentence_waiting_behind_another_is_not_late(simulator, call, sam):
 
 
 def test_two_supervisors_at_once_have_one_effect_each_round(simulator, live, sam, lee):
-    calls = [live(simulator.call()) for _ in range(10)]
-    failures = []
+    calls = [live(simulator.call()) for _ in range(4)]
+    rounds = ["record_start", *(["record_pause", "record_resume"] * 25)][:50]
+    both = threading.Barrier(2)
 
-    def click(person, call):
+    def press_all(person):
+        """Press in each round at the same moment as the other, and have it sent."""
         try:
-            press(call, "record_start", RECORD, by=person)
-            commands.send_due()
-        except commands.NotNow:
-            pass
-        except Exception as exc:
-            failures.append(exc)
+            for kind, call in itertools.product(rounds, calls):
+                both.wait(20)
+                try:
+                    press(call, kind, RECORD if kind == "record_start" else {}, by=person)
+                except commands.NotNow:
+                    pass  # the other one's is done already
+                commands.send_due()
+                both.wait(20)  # what one of them has under way is settled before the next round
         finally:
             connection.close()
 
-    for call in calls:
-        threads = [threading.Thread(target=click, args=(who, call)) for who in (sam, lee)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    commands.send_due()
+    with ThreadPoolExecutor(2) as people:
+        for done in [people.submit(press_all, person) for person in (sam, lee)]:
+            done.result()
 
-    assert not failures
-    assert [effects(simulator, call) for call in calls] == 10 * [["record_start"]]
+    assert [effects(simulator, call) for call in calls] == 4 * [rounds]
+    assert Command.objects.count() == 200
 
 
 def test_a_dialled_call_gets_its_row_from_the_answer(simulator, sam):
