@@ -32,6 +32,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 from calls.models import Call, MediaFile, Phrase
+from calls.models import Call, Checkup, Command, WebhookEvent
+from dashboard import doctor
 from recordings import comments, notes
 from recordings.models import Recording, Transcript, numbers
 people, sessions = {}, {}
@@ -66,6 +68,18 @@ def made(state, **more):
 failed = made("failed", reason="The link answers 403.", attempts=8)
 deleted = made("deleted", reason="Deleted by sam.")
 coming = made("waiting_space", attempts=1)
+WebhookEvent.objects.create(
+    event_id="dead", event_type="call.hangup", raw=b"{}", received_at=now, due_at=now,
+    state="dead", error="ValueError: no",
+)
+Command.objects.create(
+    call=stored.call, kind="speak", state="unknown", error="Telnyx did not answer.",
+    requested_by=people["sam"], request_id="a", requested_at=now, expires_at=now, due_at=now,
+)
+Checkup.objects.create(started_at=now, finished_at=now, asked_by=people["olga"], findings=[
+    doctor.Found(check.name, check.label, level, "Said.", "Do this.").as_json()
+    for check, level in zip(doctor.checks(), ["ok", "warning", "wrong", "unknown"] * 3)
+])
 addresses = {
     "board": "/",
     "call": stored.call.get_absolute_url(),
@@ -83,10 +97,13 @@ addresses = {
     "exports": "/recordings/exports/",
     "views": "/recordings/views/",
     "missing": "/recordings/missing/",
+    "problems": "/problems/",
+    "problems, one kind": "/problems/?kind=command",
     "history": f"{stored.get_absolute_url()}transcript/{text.pk}/history/",
     "correction": f"{stored.get_absolute_url()}transcript/{text.pk}/0/",
 }
 operated = {
+    "connect": "/connect/",
     "admin": "/admin/",
     "admin, recordings": "/admin/recordings/recording/",
     "admin, a recording": f"/admin/recordings/recording/{stored.pk}/change/",
