@@ -65,18 +65,12 @@ def test_the_door_answers_a_knock_of_its_own_and_counts_it_nowhere(client):
     assert not WebhookEvent.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        "",
-        "made up",
-        "a:b:c",
-        "\xff",
-        knock._tokens().sign("nonce") + "x",
-        connect.signing.TimestampSigner(salt="another").sign("nonce"),
-    ],
-)
+@pytest.mark.parametrize("token", ["", "made up", "a:b:c", "\xff", "changed", "of another use"])
 def test_a_knock_that_is_not_ours_is_an_unsigned_webhook_like_any_other(client, token):
+    if token == "changed":
+        token = knock.headers()["tapeline-knock"] + "x"
+    elif token == "of another use":
+        token = connect.signing.TimestampSigner(salt="another").sign("nonce")
     sent = knock.headers() | {"tapeline-knock": token}
 
     got = client.post(

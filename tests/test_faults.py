@@ -86,7 +86,7 @@ def line(_line, settings, monkeypatch):
     intake.keys.cache_clear()
     telnyx.cache_clear()
     monkeypatch.setattr(asking, "PACE", timedelta())
-    monkeypatch.setattr(asking, "BACK", timedelta(seconds=5))
+    monkeypatch.setattr(asking, "BACK", timedelta(minutes=10))
     yield _line
     _line.lever("DELETE", "faults")
     while live := _line.lever("GET", "calls?live=true")["calls"]:  # its other leg goes along
@@ -146,8 +146,10 @@ class Desk:
         self.row.refresh_from_db()
 
     def again(self):
-        """Let the time for the next try come."""
-        Command.objects.filter(pk=self.row.pk).update(due_at=timezone.now())
+        """Let the time for the next try come, before it would be too late."""
+        now = timezone.now()
+        soon = now + timedelta(seconds=commands.RULES[self.kind].ttl_s)
+        Command.objects.filter(pk=self.row.pk).update(due_at=now, expires_at=soon)
         self.send()
 
     def later(self, seconds):
@@ -182,7 +184,7 @@ class Desk:
     def _followers(self):
         return Command.objects.filter(follows=self.row).values_list("pk", flat=True)
 
-    def hear(self, event_type, leg=None, within_s=5.0):
+    def hear(self, event_type, leg=None, within_s=20.0):
         """Take in what Telnyx tells until an event of the leg was among it."""
         leg = leg or self.row.call.call_leg_id
         ends = time.monotonic() + within_s
@@ -194,7 +196,7 @@ class Desk:
             assert time.monotonic() < ends, f"{event_type} did not come for {self.kind}"
             time.sleep(0.005)
 
-    def until_told(self, within_s=5.0):
+    def until_told(self, within_s=20.0):
         """Wait until Telnyx has in its log what would confirm the command."""
         ends = time.monotonic() + within_s
         leg = self.row.call.call_leg_id
@@ -349,14 +351,14 @@ def test_a_hung_broker_delays_no_press_and_the_pump_sends_it(desks, settings):
         settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}"
         ring.broker.cache_clear()
         for desk in asked:
-            begun = time.monotonic()
             desk.row = desk._issue(desk.kind, desk.params)
+            begun = time.monotonic()
             ring.ring("control")
-            assert time.monotonic() - begun < 0.2
+            assert time.monotonic() - begun < 1  # it never waits; the broker would for good
         for desk in asked:
             assert commands.send_due(overdue=timedelta(minutes=1)) == 0  # a worker's head start
             desk.later(1.1)
-            desk.send()
+            desk.again()
     ring.broker.cache_clear()
 
     assert differences(asked, lambda kind: ([label(kind), "accepted by Telnyx"], 1)) == {}
@@ -462,7 +464,7 @@ def test_a_webhook_that_never_comes_is_missed_and_then_found_again(desks, line, 
     assert all(how in asking.found.how_found(bytes(event.raw)) for event in kept)
 
 
-def until_confirmed(desk, *, asks=True, within_s=10.0):
+def until_confirmed(desk, *, asks=True, within_s=20.0):
     """Take in what comes, and what is found again, until the command is confirmed."""
     ends = time.monotonic() + within_s
     while True:
