@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, QuerySet, Sum
 
-from calls.models import LIVE, Call, Command, Heartbeat, Refusal, WebhookEvent
+from calls import skew
+from calls.models import (
+    LIVE,
+    Call,
+    Command,
+    Gauge,
+    Heartbeat,
+    Question,
+    Refusal,
+    WebhookEvent,
+)
 from dashboard.live import hub
 from recordings.models import Recording, Transcript
 
@@ -62,7 +72,7 @@ def overdue_s(*, now: datetime) -> dict[str, float]:
 
 
 def figures(*, now: datetime) -> Iterable[Figure]:
-    """Read every figure; about ten queries, all along an index."""
+    """Read every figure; about fifteen queries, all along an index."""
     webhooks = WebhookEvent.objects.all()
     lately = now - HOUR
     return [
@@ -130,6 +140,28 @@ def figures(*, now: datetime) -> Iterable[Figure]:
                 for name, beat_at in Heartbeat.objects.values_list("name", "beat_at")
             },
             ("process",),
+        ),
+        Figure(
+            "tapeline_clock_skew_seconds",
+            "How far a machine's clock is ahead of Telnyx's.",
+            {
+                (name.removeprefix(skew.NAME),): value
+                for name, value in Gauge.objects.filter(
+                    name__startswith=skew.NAME, at__gt=now - skew.TELLS_FOR
+                ).values_list("name", "value")
+            },
+            ("machine",),
+        ),
+        Figure(
+            "tapeline_question_age_seconds",
+            "Since when Telnyx did not answer one of the desk's own questions.",
+            {
+                (name,): (now - done_at).total_seconds()
+                for name, done_at in Question.objects.filter(
+                    name__in=[Question.BOARD, Question.DELIVERIES], done_at__isnull=False
+                ).values_list("name", "done_at")
+            },
+            ("question",),
         ),
         Figure(
             "tapeline_live_streams",

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -12,9 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from access.models import AuditRow
-from calls import intake, knock
+from calls import asking, intake, knock
 from calls.line import telnyx
-from calls.models import Checkup, Gauge, Heartbeat, Refusal, WebhookEvent
+from calls.models import Checkup, Gauge, Heartbeat, Question, Refusal, WebhookEvent
 from dashboard import connect, doctor
 from dashboard.doctor import Check, Finding, Level, door, machine, provider
 from recordings import storage
@@ -185,6 +186,9 @@ def test_an_address_must_be_one_that_the_internet_knows(settings, url, level):
 def test_a_desk_that_is_set_up_well_hears_so(world, settings):
     settings.REDIS_URL = ""
     Heartbeat.objects.create(name="pump", beat_at=timezone.now())
+    asking.begin()
+    while asking.ask_due() or Question.objects.filter(done_at=None).exclude(name="pace").exists():
+        time.sleep(0.05)
     world.call()
     wait_until(lambda: provider.deliveries().level == Level.OK)
 
@@ -344,6 +348,21 @@ def test_a_silent_pump_is_wrong_and_a_silent_worker_a_warning(settings):
 
     assert machine.processes().level == Level.WARNING
     assert "-Q control,events,media,texts" in machine.processes().remedy
+
+
+def test_questions_that_telnyx_has_not_answered_for_long_are_told(settings):
+    settings.TELNYX_CONNECTION_ID = "1"
+    now = timezone.now()
+    Question.objects.create(name="board", due_at=now, done_at=now)
+    old = now - timedelta(minutes=20)
+    row = Question.objects.create(name="deliveries", due_at=now, done_at=old)
+
+    assert machine.questions().level == Level.WARNING
+    assert "Which webhooks got lost: " in machine.questions().text
+    Question.objects.filter(pk=row.pk).update(done_at=now)
+    assert machine.questions().level == Level.OK
+    settings.TELNYX_CONNECTION_ID = ""
+    assert "TELNYX_CONNECTION_ID is not set" in machine.questions().text
 
 
 # All together

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from calls.models import Call, Command, Heartbeat, Refusal, WebhookEvent
+from calls.models import Call, Command, Gauge, Heartbeat, Question, Refusal, WebhookEvent
 from dashboard import health
 from recordings import storage
 
@@ -205,6 +205,9 @@ def test_the_figures_count_what_is_there(client, sam):
         )
     Heartbeat.objects.create(name="pump", beat_at=now - timedelta(seconds=7))
 
+    Gauge.objects.create(name="skew:here", value=-3.5, count=9, at=timezone.now())
+    asked_at = timezone.now() - timedelta(seconds=40)
+    Question.objects.create(name="board", due_at=asked_at, done_at=asked_at)
     figures = read(client)
 
     assert figures['tapeline_webhooks_stuck{state="pending"}'] == 1
@@ -223,10 +226,12 @@ def test_the_figures_count_what_is_there(client, sam):
     assert figures['tapeline_oldest_due_seconds{lane="control"}'] == 0
     assert figures['tapeline_heartbeat_age_seconds{process="pump"}'] == pytest.approx(7, abs=2)
     assert figures["tapeline_live_streams"] == 0
+    assert figures['tapeline_clock_skew_seconds{machine="here"}'] == -3.5
+    assert figures['tapeline_question_age_seconds{question="board"}'] == pytest.approx(40, abs=2)
 
 
 def test_the_figures_of_an_empty_desk_are_all_there(client, django_assert_max_num_queries):
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         figures = read(client)
 
     assert figures['tapeline_webhooks_stuck{state="dead"}'] == 0

@@ -158,4 +158,4 @@ def test_without_javascript_the_check_up_comes_all_the_same(browse, desk):
     page.locator("#examine").click()
 
     page.get_by_text(DONE).wait_for(timeout=60_000)  # the page asks for itself again
-    assert page.locator(".checks > li").count() == 11
+    assert page.locator(".checks > li").count() == 12

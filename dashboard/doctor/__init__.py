@@ -84,6 +84,7 @@ def checks() -> list[Check]:
         Check("application", "Application", provider.application),
         Check("door", "Webhook door", door.reachable),
         Check("deliveries", "Deliveries", provider.deliveries),
+        Check("questions", "Questions", machine.questions),
         Check("clock", "Clock", provider.clock),
     ]
 

@@ -12,12 +12,16 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from calls.models import Heartbeat
+from calls.models import Heartbeat, Question
 from dashboard.doctor import Finding, Level
 from dashboard.notices import LANES
 from recordings import storage
 
 PATIENCE_S = 2.0
+QUESTIONS = {  # name -> (what is asked, how old an answer may be)
+    Question.BOARD: ("Which calls live", timedelta(minutes=5)),
+    Question.DELIVERIES: ("Which webhooks got lost", timedelta(minutes=15)),
+}
 
 
 def database() -> Finding:
@@ -145,3 +149,26 @@ def processes() -> Finding:
         )
     told = "" if watched else " Nothing asked /readyz in the last five minutes."
     return Finding(Level.OK, f"{', '.join(expected)} gave a sign of life.{told}")
+
+
+def questions() -> Finding:
+    """See when Telnyx last answered what the desk asks of its own accord."""
+    now = timezone.now()
+    try:
+        asked = {it.name: it for it in Question.objects.filter(name__in=QUESTIONS)}
+    except DatabaseError as exc:
+        return Finding(Level.UNKNOWN, f"The database cannot be read: {exc}", "See Database.")
+    told, late = [], []
+    for name, (what, limit) in QUESTIONS.items():
+        done_at = asked[name].done_at if name in asked else None
+        if name == Question.BOARD and not settings.TELNYX_CONNECTION_ID:
+            late.append(f"{what}: never, for TELNYX_CONNECTION_ID is not set")
+        elif done_at is None or now - done_at > limit:
+            when = f"{timezone.localtime(done_at):%-d %b %H:%M}" if done_at else "never"
+            late.append(f"{what}: {when}")
+        else:
+            told.append(f"{what}: {timezone.localtime(done_at):%H:%M:%S}")
+    if late:
+        text = f"Late: {'; '.join(late)}."
+        return Finding(Level.WARNING, text, "See Processes and API key; the pump asks.")
+    return Finding(Level.OK, f"{'; '.join(told)}.")
