@@ -37,6 +37,7 @@ YOUNG = timedelta(seconds=5)  # its webhooks are probably on their way
 COMMANDS_FIRST = timedelta(seconds=5)  # for so long a due question waits for due commands
 SECOND_LOOK = timedelta(minutes=1)  # at a story that brought nothing new
 LOOKS = 2
+MOST_DROPPED = 100  # stories in one go that were told meanwhile
 ALIVE_FOR_S = 300.0  # a call that Telnyx said lives, though no list of ours has it
 
 
@@ -56,7 +57,7 @@ def want_story(leg: str, *, after: timedelta = timedelta()) -> None:
 
 
 def ask_due() -> int:
-    """Ask Telnyx the one question that waits longest; return how many were asked."""
+    """Ask Telnyx the next question; return how many were asked."""
     if not settings.TELNYX_API_KEY:
         return 0
     now = timezone.now()
@@ -90,10 +91,28 @@ def _next(now: datetime) -> Question | None:
     there = set(Question.objects.filter(name__in=regular).values_list("name", flat=True))
     for name in regular - there:  # a desk's first minutes, or the database came after the pump
         Question.want(name, now)
-    due = Question.objects.filter(due_at__lte=now).exclude(name=Question.PACE)
-    if Question.BOARD not in regular:
-        due = due.exclude(name=Question.BOARD)
-    return due.order_by("due_at").first()
+    due = Question.objects.filter(due_at__lte=now)
+    # first what tells of many calls: after it most stories are told
+    if first := due.filter(name__in=regular).order_by("due_at").first():
+        return first
+    stories = due.filter(name__startswith=LEG).order_by("due_at")
+    for story in stories[:MOST_DROPPED]:
+        if not _is_told(story.leg):
+            return story
+        Question.objects.filter(pk=story.pk).delete()
+    return None
+
+
+def _is_told(leg: str) -> bool:
+    """Say whether nothing about a leg is left to ask."""
+    call = Call.objects.filter(call_leg_id=leg).first()
+    return (
+        call is not None
+        and call.line != fold.Line.UNKNOWN
+        and not call.ended_inferred
+        and call.doubted_at is None
+        and not call.commands.filter(state=Command.State.TIMED_OUT).exists()
+    )
 
 
 def _commands_go_first(question: Question, now: datetime) -> bool:

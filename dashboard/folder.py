@@ -5,6 +5,7 @@ purpose           "demo" or "account": invented calls and real ones never share 
 secret.key        SECRET_KEY, when the environment has none
 run.json          where the running desk and its simulator answer
 demo-people.json  who can sign in to the demo
+environment.json  what the launcher set for the running processes, and nobody else could know
 """
 
 import fcntl
@@ -102,7 +103,21 @@ def tell(folder: Path, addresses: dict[str, str], people: list[dict[str, str]]) 
     write(folder / "run.json", json.dumps(addresses) + "\n")
 
 
+def lend(folder: Path, environment: dict[str, str]) -> None:
+    """Leave the settings that the launcher made, for commands that join the running desk."""
+    write(folder / "environment.json", json.dumps(environment) + "\n")
+
+
+def lent(folder: Path) -> dict[str, str]:
+    """Return the settings of the desk that runs on a folder; {} if none was launched."""
+    try:
+        told = json.loads((folder / "environment.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in told.items()}
+
+
 def clear(folder: Path) -> None:
     """Take the notes away."""
-    for name in ("run.json", "demo-people.json"):
+    for name in ("run.json", "demo-people.json", "environment.json"):
         (folder / name).unlink(missing_ok=True)

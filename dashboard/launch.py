@@ -56,13 +56,15 @@ class Desk:
         self.server = None if settings.REDIS_URL else broker.find_server()
         self.socket = broker.socket_path(self.data) if self.server else None
         people = self.prepare()
-        environment = dict(os.environ) | self.environment()
+        made = self.environment()
+        environment = dict(os.environ) | made
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
                 signal.signal(number, self.on_signal)
         try:
             self.start(environment)
             if self.wait_for_web():
+                folder.lend(self.data, {k: v for k, v in made.items() if k not in os.environ})
                 folder.tell(self.data, self.addresses(), people)
                 self.report(people)
             while not self.is_stopping:

@@ -96,6 +96,12 @@ def _judge(got: requests.Response, sent: dict[str, str]) -> Finding:
             f"{url()} redirects to {got.headers.get('Location', '?')[:200]}.",
             "Set PUBLIC_URL to the address that answers itself, scheme and name included.",
         )
+    if not proof and got.status_code == 401 and settings.SECRET_KEY.startswith("insecure-"):
+        return Finding(
+            Level.UNKNOWN,
+            f"A door answers at {url()}; whether it is this desk's cannot be proved from here.",
+            "Set SECRET_KEY as the desk's processes have it, or use the page Connect.",
+        )
     if not proof:
         return Finding(
             Level.WRONG,
