@@ -172,6 +172,16 @@ def test_the_notes_of_a_run_go_with_it(tmp_path):
     assert json.loads((tmp_path / "run.json").read_text()) == {"web": "http://127.0.0.1:8000"}
     assert json.loads((tmp_path / "demo-people.json").read_text()) == people
     assert stat.S_IMODE((tmp_path / "demo-people.json").stat().st_mode) == 0o600
+
+
+def test_settings_that_the_launcher_made_are_lent_to_commands_while_it_runs(tmp_path):
+    folder.lend(tmp_path, {"SECRET_KEY": "made here"})
+    assert folder.lent(tmp_path) == {"SECRET_KEY": "made here"}
+    assert stat.S_IMODE((tmp_path / "environment.json").stat().st_mode) == 0o600
+
+    folder.clear(tmp_path)
+
+    assert folder.lent(tmp_path) == {}
     folder.clear(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
