@@ -160,6 +160,7 @@ def figures(*, now: datetime) -> Iterable[Figure]:
                 for name, done_at in Question.objects.filter(
                     name__in=[Question.BOARD, Question.DELIVERIES], done_at__isnull=False
                 ).values_list("name", "done_at")
+                if done_at
             },
             ("question",),
         ),

@@ -31,8 +31,7 @@ django.setup()
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
-from calls.models import Call, MediaFile, Phrase
-from calls.models import Call, Checkup, Command, WebhookEvent
+from calls.models import Call, Checkup, Command, MediaFile, Phrase, WebhookEvent
 from dashboard import doctor
 from recordings import comments, notes
 from recordings.models import Recording, Transcript, numbers

@@ -172,6 +172,8 @@ def test_the_notes_of_a_run_go_with_it(tmp_path):
     assert json.loads((tmp_path / "run.json").read_text()) == {"web": "http://127.0.0.1:8000"}
     assert json.loads((tmp_path / "demo-people.json").read_text()) == people
     assert stat.S_IMODE((tmp_path / "demo-people.json").stat().st_mode) == 0o600
+    folder.clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_settings_that_the_launcher_made_are_lent_to_commands_while_it_runs(tmp_path):
@@ -182,8 +184,6 @@ def test_settings_that_the_launcher_made_are_lent_to_commands_while_it_runs(tmp_
     folder.clear(tmp_path)
 
     assert folder.lent(tmp_path) == {}
-    folder.clear(tmp_path)
-    assert list(tmp_path.iterdir()) == []
 
 
 # Demo and account
