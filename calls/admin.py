@@ -23,7 +23,7 @@ from access.admin import Evidence
 from access.audit import record
 from calls import events, fold
 from calls.masking import masked, masked_body
-from calls.models import Call, Command, Heartbeat, Refusal, WebhookEvent
+from calls.models import Call, Command, Guard, Heartbeat, Refusal, WebhookEvent
 from calls.ring import ring
 
 MOST_COUNTED = 10_000  # rows that a list pages through; search and filters reach the rest
@@ -165,12 +165,13 @@ class CommandAdmin(LineEvidence):
         "requested_at",
         "kind",
         "state",
+        "why",
         "requested_by",
         "call",
         "http_status",
         "code",
         "attempts",
-        "why",
+        "trouble",
     ]
     list_filter = ["state", "kind", "requested_at"]
     list_select_related = ["requested_by", "call"]
@@ -181,7 +182,7 @@ class CommandAdmin(LineEvidence):
     readonly_fields = ["asked", "answered"]
 
     @admin.display(description="error")
-    def why(self, command: Command) -> str:
+    def trouble(self, command: Command) -> str:
         return command.error[:80]
 
     @admin.display(description="params, masked")
@@ -216,6 +217,26 @@ class CallAdmin(LineEvidence):
     def inbox(self, call: Call) -> SafeString:
         address = reverse("admin:calls_webhookevent_changelist")
         return format_html('<a href="{}?q={}">its webhooks</a>', address, call.call_leg_id)
+
+
+@admin.register(Guard)
+class GuardAdmin(LineEvidence):
+    list_display = [
+        "since",
+        "deadline",
+        "call",
+        "ending",
+        "tries",
+        "late_ms",
+        "extended_by",
+        "escalated_at",
+        "trouble",
+    ]
+    list_filter = ["ending", "escalated_at", "since"]
+    list_select_related = ["call", "extended_by"]
+    search_fields = ["call__call_leg_id__exact"]
+    search_help_text = "The whole id of the pause's watch, or the whole call leg id."
+    ordering = ["-since"]
 
 
 @admin.register(Refusal)

@@ -16,9 +16,10 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.template.loader import render_to_string
 
-from calls import fold, wishes
+from calls import countdown, fold, wishes
 from calls.commands import LANES, why_not
-from calls.models import Call, CallQuerySet, Command, Kind
+from calls.countdown import Countdown
+from calls.models import REASONS, Call, CallQuerySet, Command, Guard, Kind
 from calls.sounds.names import plain
 from calls.wishes import Wish
 
@@ -33,9 +34,14 @@ class Slot:
     place: str
     kind: str
     label: str
-    way: str  # press: at once; ask: a form first; sure: asks back in place
+    way: str  # press: at once; ask: a form first; sure, why: asks back in place
     why_not: str
     pending: Wish | None
+
+    @property
+    def reasons(self) -> list[tuple[str, str]]:
+        """Return what can be answered to why."""
+        return REASONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Leg:
     slots: list[Slot]
     wishes: list[Wish]
     recording_wish: Wish | None
+    guard: Countdown | None
 
     @property
     def id(self) -> str:
@@ -98,6 +105,7 @@ class Conversation:
     order: str  # does not change while the conversation lives, so rows never move
     at: datetime
     commands: dict[object, list[Command]] = field(repr=False)
+    guards: dict[object, Guard] = field(repr=False)
 
     @property
     def id(self) -> str:
@@ -118,7 +126,7 @@ def row_id(key: str) -> str:
 
 
 def conversations(*, now: datetime, keys: Collection[str] | None = None) -> list[Conversation]:
-    """Return what is on the board at a moment, oldest first; two queries."""
+    """Return what is on the board at a moment, oldest first; three queries."""
     shown = _on_board(now)
     if keys is not None:
         shown = shown.filter(conversation__in=keys)
@@ -126,8 +134,9 @@ def conversations(*, now: datetime, keys: Collection[str] | None = None) -> list
     together: defaultdict[str, list[Call]] = defaultdict(list)
     for call in legs.eldest_first():
         together[call.conversation].append(call)
-    commands = wishes.newest([call for calls in together.values() for call in calls])
-    found = (_conversation(key, calls, commands, now) for key, calls in together.items())
+    all_legs = [call for calls in together.values() for call in calls]
+    commands, guards = wishes.newest(all_legs), countdown.guards(all_legs)
+    found = (_conversation(key, calls, commands, guards, now) for key, calls in together.items())
     return sorted(found, key=lambda conversation: int(conversation.order))
 
 
@@ -145,7 +154,8 @@ def of_call(call: Call, *, now: datetime) -> Conversation:
     """Return the conversation of a call, on the board or not."""
     together = Q(conversation=call.conversation) | Q(pk=call.pk)  # it may move meanwhile
     legs = list(Call.objects.filter(together).eldest_first())
-    return _conversation(call.conversation, legs, wishes.newest(legs), now)
+    guards = countdown.guards(legs)
+    return _conversation(call.conversation, legs, wishes.newest(legs), guards, now)
 
 
 def _on_board(now: datetime) -> CallQuerySet:
@@ -153,7 +163,11 @@ def _on_board(now: datetime) -> CallQuerySet:
 
 
 def _conversation(
-    key: str, legs: list[Call], commands: dict[object, list[Command]], now: datetime
+    key: str,
+    legs: list[Call],
+    commands: dict[object, list[Command]],
+    guards: dict[object, Guard],
+    now: datetime,
 ) -> Conversation:
     lead = next((call for call in legs if call.is_live), legs[0])
     return Conversation(
@@ -163,6 +177,7 @@ def _conversation(
         order=str(int(min(call.first_heard_at for call in legs).timestamp() * 1000)),
         at=now,
         commands=commands,
+        guards=guards,
     )
 
 
@@ -187,8 +202,9 @@ def context(conversation: Conversation, *, control: bool) -> dict[str, Any]:
 
 def legs(conversation: Conversation) -> list[Leg]:
     """Return the legs with all that is said about them, the leading one first."""
+    now = conversation.at
     return [
-        _leg(call, place, conversation.commands[call.pk])
+        _leg(call, place, conversation.commands[call.pk], conversation.guards.get(call.pk), now)
         for place, call in enumerate(conversation.legs, start=1)
     ]
 
@@ -197,13 +213,16 @@ def _first(lead: Leg, others: list[Leg], holds: Callable[[Call], bool]) -> Leg:
     return next((leg for leg in (lead, *others) if holds(leg.call)), lead)
 
 
-def _leg(call: Call, place: int, commands: list[Command]) -> Leg:
+def _leg(
+    call: Call, place: int, commands: list[Command], guard: Guard | None, now: datetime
+) -> Leg:
     return Leg(
         call=call,
         place=place,
         slots=slots(call, commands),
         wishes=wishes.worth_saying(commands),
         recording_wish=wishes.pending(commands, LANES["recording"]),
+        guard=Countdown(guard, call, now) if guard is not None else None,
     )
 
 
@@ -223,7 +242,7 @@ def slots(call: Call, commands: list[Command]) -> list[Slot]:
         else ("record", Kind.RECORD_STOP, "Stop", "sure"),
         ("pause", Kind.RECORD_RESUME, "Resume", "press")
         if resumes
-        else ("pause", Kind.RECORD_PAUSE, "Pause", "press"),
+        else ("pause", Kind.RECORD_PAUSE, "Pause", "why"),
         ("say", Kind.SPEAK, "Say", "ask"),
         ("play", Kind.PLAYBACK_START, "Play", "ask")
         if is_silent

@@ -19,9 +19,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from access import audit
 from calls import fold, projection
 from calls.line import telnyx
-from calls.models import LIVE, SINGLE, SOUNDS, Call, Command, Kind
+from calls.models import LIVE, SINGLE, SOUNDS, Call, Command, Guard, Kind
 from calls.telnyx.errors import Rejected, Unavailable
 from calls.telnyx.values import JSON
 
@@ -104,14 +105,16 @@ def issue(
     *,
     by: AbstractBaseUser | AnonymousUser,
     request_id: str,
+    why: str = "",
 ) -> Command:
     """Write a wish down; return it, or the one that this press repeats or joins.
 
-    `call` is None for dial alone. Raises NotNow if the call's state rules it out.
+    `call` is None for dial alone. `why` is kept and told in the audit trail, and never sent.
+    Raises NotNow if the call's state rules it out.
     """
     try:
         with transaction.atomic():
-            return _issue(call, kind, params, by=by, request_id=request_id)
+            return _issue(call, kind, params, by=by, request_id=request_id, why=why)
     except IntegrityError:  # the same press came twice at one moment
         return Command.objects.get(requested_by_id=by.pk, request_id=request_id)
 
@@ -123,6 +126,7 @@ def _issue(
     *,
     by: AbstractBaseUser | AnonymousUser,
     request_id: str,
+    why: str,
 ) -> Command:
     if call is not None:
         call = Call.objects.select_for_update().get(pk=call.pk)
@@ -135,16 +139,38 @@ def _issue(
             return joined
         if reason := why_not(call, kind):
             raise NotNow(reason)
+    command = mint(call, kind, params, by=by, request_id=request_id, why=why)
+    if why and call is not None:
+        label = str(command.get_kind_display()).lower()
+        audit.record(by, label, call.subject, why=why, command=str(command.pk))
+    return command
+
+
+def mint(
+    call: Call | None,
+    kind: str,
+    params: Mapping[str, JSON],
+    *,
+    by: AbstractBaseUser | AnonymousUser | None,
+    request_id: str,
+    why: str = "",
+    due_at: datetime | None = None,
+) -> Command:
+    """Write a wish down, whatever the call's state; call it in a transaction that holds the call.
+
+    `by` is None where the desk itself wishes.
+    """
     now = timezone.now()
     command = Command.objects.create(
         call=call,
         kind=kind,
         params=dict(params),
-        requested_by_id=by.pk,
+        why=why,
+        requested_by_id=by.pk if by is not None else None,
         request_id=request_id,
         requested_at=now,
         expires_at=now + timedelta(seconds=RULES[kind].ttl_s),
-        due_at=now,
+        due_at=due_at or now,
     )
     if call is not None:
         projection.touch(call)
@@ -293,6 +319,8 @@ def accept(command: Command, answer: Mapping[str, JSON], status: int | None) -> 
         )
         projection.touch(call)
         projection.refold(call)
+        if command.kind == Kind.RECORD_PAUSE and call.recording == fold.Recording.PAUSED:
+            Guard.objects.watch(command, call, since=now, now=now)
 
 
 def _call_of(command: Command, answer: Mapping[str, JSON]) -> Call:
@@ -382,6 +410,7 @@ def _follow(command: Command, *, after: timedelta, tries: int) -> None:
         call_id=command.call_id,
         kind=command.kind,
         params=command.params,
+        why=command.why,
         requested_by_id=command.requested_by_id,
         request_id=f"again-{command.pk}",
         requested_at=now,

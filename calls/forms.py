@@ -12,12 +12,14 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from calls.models import REASONS, Kind
 from calls.telnyx import kinds
 from calls.telnyx.parameters import ACTIONS, Invalid, Parameter, clean
 from calls.telnyx.values import JSON
 
 # What people use; everything else stands under "More options".
 MAIN: Mapping[str, tuple[str, ...]] = {
+    "record_pause": ("why",),
     "record_start": ("format", "channels", "play_beep", "transcription", "transcription_language"),
     "playback_start": ("media_name", "audio_url", "target_legs", "loop"),
     "playback_stop": ("stop",),
@@ -41,6 +43,9 @@ DESK: Mapping[str, Mapping[str, str]] = {
 }
 
 
+WHICH = f"Choose one of: {', '.join(label for _, label in REASONS)}."
+
+
 class ParameterField(forms.Field):
     """One parameter. It hands on what was typed: the table judges it, once, with its own words."""
 
@@ -61,6 +66,27 @@ class ParameterField(forms.Field):
         return json.dumps(value) if isinstance(value, bool | list | dict) else value
 
 
+class ReasonField(forms.ChoiceField):
+    """Why a person asks. It is kept with the command, and no parameter of Telnyx's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Why",
+            choices=REASONS,
+            initial=REASONS[0][0],
+            error_messages={
+                "required": WHICH,
+                "invalid_choice": f"“%(value)s” is no reason. {WHICH}",
+            },
+        )
+
+
+class ReasonForm(forms.Form):
+    """Nothing but why."""
+
+    why = ReasonField()
+
+
 class CommandForm(forms.Form):
     """The parameters of one command."""
 
@@ -76,6 +102,7 @@ class CommandForm(forms.Form):
         """Take what Form takes; parameters in `fixed` are sent as they are, and not asked for."""
         super().__init__(*args, **kwargs)
         self.params: dict[str, JSON] = {}
+        self.why = ""
         self.fixed = fixed or {}
         for name in self.fixed:
             del self.fields[name]
@@ -87,6 +114,7 @@ class CommandForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Check everything at once; leave the result in `params`, the problems at their fields."""
+        self.why = self.cleaned_data.get("why", "")
         try:
             self.params = clean(self.kind, {**self.given(), **self.fixed})
         except Invalid as exc:
@@ -97,7 +125,7 @@ class CommandForm(forms.Form):
 
     def given(self) -> dict[str, Any]:
         """Return the values by parameter, as they were typed."""
-        return self.cleaned_data
+        return {name: value for name, value in self.cleaned_data.items() if name != "why"}
 
     def main_fields(self) -> list[forms.BoundField]:
         """Return the fields that people use."""
@@ -124,6 +152,8 @@ def for_kind(kind: str) -> type[CommandForm]:
 
     KindForm.kind = kind
     KindForm.base_fields = {it.name: ParameterField(it, desk.get(it.name)) for it in ACTIONS[kind]}
+    if kind == Kind.RECORD_PAUSE:
+        KindForm.base_fields = {"why": ReasonField(), **KindForm.base_fields}
     return KindForm
 
 

@@ -15,6 +15,7 @@ from calls import asking, fold, intake, projection, writer
 from calls.line import telnyx
 from calls.models import Call, Command, WebhookEvent
 from calls.telnyx.errors import Rejected, TelnyxError
+from calls.telnyx.wire import READ_TIMEOUT, Timeout
 
 logger = logging.getLogger(__name__)
 
@@ -32,23 +33,27 @@ def probe_due() -> int:
     calls = list(due.order_by("probe_at")[:MOST])
     for call in calls:
         Call.objects.filter(pk=call.pk).update(probe_at=timezone.now() + ASK_AGAIN)
-        _probe(call)
+        ask(call)
     return len(calls)
 
 
-def _probe(call: Call) -> None:
+def ask(call: Call, *, timeout: Timeout = READ_TIMEOUT) -> bool | None:
+    """Ask Telnyx whether a call lives, and store what it says as a fact; None if it does not say.
+
+    Takes as long as Telnyx does, so never in a transaction.
+    """
     try:
-        status = telnyx().call(call.call_control_id)
+        status = telnyx().call(call.call_control_id, timeout=timeout)
     except Rejected as exc:
         if not (exc.not_found or exc.call_ended):
             logger.warning("Telnyx does not tell of call %s: %s", call.pk, exc)
             _stays_in_doubt(call)
-            return
+            return None
         is_alive, ended_at = False, None  # it remembers an ended call for ten minutes only
     except TelnyxError as exc:
         logger.info("call %s stays in doubt: %s", call.pk, exc)
         _stays_in_doubt(call)
-        return
+        return None
     else:
         is_alive, ended_at = status.is_alive, status.ended_at
     if call.doubted_at is not None:
@@ -58,7 +63,7 @@ def _probe(call: Call) -> None:
         Call.objects.filter(pk=call.pk).update(probe_at=timezone.now() + projection.QUIET)
         if call.commands.filter(state=Command.State.TIMED_OUT).exists():
             asking.want_story(call.call_leg_id)  # its other webhooks may be lost too
-        return
+        return True
     now = timezone.now()
     body = {
         "data": {
@@ -75,6 +80,7 @@ def _probe(call: Call) -> None:
     row = intake.read(json.dumps(body).encode(), received_at=now)
     writer.store([row], source=WebhookEvent.Source.RECONCILE)
     asking.want_story(call.call_leg_id, after=STORY_AFTER)  # how it came to that
+    return is_alive
 
 
 def _stays_in_doubt(call: Call) -> None:

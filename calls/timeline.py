@@ -3,7 +3,7 @@
 WebhookEvents + Commands of a leg --by our time--> [Entry]; captions are a story of their own
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from calls.models import Call, Command, Kind, WebhookEvent
 from calls.sounds.names import plain
 from calls.telnyx import payloads
 from calls.telnyx.values import JSON, text
-from calls.wishes import Wish
+from calls.wishes import Wish, name
 
 NEWEST_FACTS = 300
 NEWEST_CAPTIONS = 200
@@ -33,6 +33,7 @@ class Entry:
     title: str = ""
     detail: str = ""
     event: WebhookEvent | None = None
+    is_ours: bool = False  # the desk did it, or a person to the desk alone
     wish: Wish | None = None
     found: str = ""  # how a webhook that never came was found again
 
@@ -47,14 +48,27 @@ class Caption:
 
 
 def entries(call: Call) -> list[Entry]:
-    """Return facts and wishes in the order in which they reached us; two queries."""
+    """Return facts and wishes in the order in which they reached us; three queries."""
     events = WebhookEvent.objects.filter(call_leg_id=call.call_leg_id).exclude(event_type=CAPTION)
     facts = [_fact(event) for event in events.order_by("-received_at", "-id")[:NEWEST_FACTS]]
     wishes = [
         Entry(command.requested_at, wish=Wish(command))
         for command in call.commands.select_related("requested_by")
     ]
-    return sorted([*facts, *wishes], key=lambda entry: entry.at)
+    return sorted([*facts, *wishes, *_watched(call)], key=lambda entry: entry.at)
+
+
+def _watched(call: Call) -> Iterator[Entry]:
+    """Yield what became of the call's watched pauses, beyond the commands."""
+    for guard in call.guards.select_related("extended_by"):
+        if guard.extended_at is not None:
+            why = f"by {name(guard.extended_by)}: {guard.get_extended_why_display()}"
+            yield Entry(guard.extended_at, "Pause extended", why, is_ours=True)
+        if guard.escalated_at is not None:
+            yield Entry(guard.escalated_at, "Still paused", guard.trouble, is_ours=True)
+        if guard.late_why and guard.ended_at is not None:
+            late = f"{guard.late_s:.1f} s late: {guard.late_why}"
+            yield Entry(guard.ended_at, "Resumed by the desk", late, is_ours=True)
 
 
 def captions(call: Call) -> list[Caption]:

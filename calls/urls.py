@@ -23,6 +23,7 @@ app_name = "calls"
 urlpatterns = [
     path("calls/", views.dial, name="dial"),
     path("calls/<uuid:pk>/", views.detail, name="detail"),
+    path("calls/<uuid:pk>/pauses/<uuid:guard_pk>/extend/", views.extend, name="extend"),
     path("calls/<uuid:pk>/commands/<kind:kind>/", views.command, name="command"),
     *sounds,
 ]

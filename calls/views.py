@@ -18,18 +18,18 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
 from access import audit
 from access.models import AuditRow
 from access.policies import Right, may, needs
-from calls import board, commands, suggestions, timeline
-from calls.forms import CommandForm, for_kind
-from calls.models import Call, Command, Kind
+from calls import board, commands, guard, suggestions, timeline
+from calls.forms import CommandForm, ReasonForm, for_kind
+from calls.models import Call, Command, Guard, Kind
 from calls.ring import ring
 from calls.sounds import dialogs, queue
-from calls.wishes import name
+from calls.wishes import author
 
 PARTS = ("panel", "timeline", "captions", "recordings", "sounds")
 DIALOGS = {Kind.SPEAK: "say", Kind.PLAYBACK_START: "play"}  # others: one form for all
@@ -94,12 +94,31 @@ def command(request: HttpRequest, pk: UUID, kind: Kind) -> HttpResponse:
         return _ask(request, call, kind, form, status=422)
     press = _press(request)
     try:
-        wish = commands.issue(call, kind, form.params, by=request.user, request_id=press)
+        wish = commands.issue(
+            call, kind, form.params, by=request.user, request_id=press, why=form.why
+        )
     except commands.NotNow as exc:
         return _answer(request, call, f"{kind.label}: {exc}", level=messages.WARNING, status=409)
     ring("control")
     dialogs.used(form)
     return _answer(request, call, _said(wish, request.user, press))
+
+
+@needs(Right.CONTROL)
+@require_POST
+def extend(request: HttpRequest, pk: UUID, guard_pk: UUID) -> HttpResponse:
+    """Let a pause last longer, once, and say why."""
+    call = get_object_or_404(Call.objects.visible_to(request.user), pk=pk)
+    watched = get_object_or_404(Guard, pk=guard_pk, call=call)
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        text = f"The pause was not extended. {form.errors['why'][0]}"
+        return _answer(request, call, text, level=messages.WARNING, status=422)
+    try:
+        until = guard.extend(watched, why=form.cleaned_data["why"], by=request.user)
+    except commands.NotNow as exc:
+        return _answer(request, call, str(exc), level=messages.WARNING, status=409)
+    return _answer(request, call, f"Paused until {timezone.localtime(until):%H:%M:%S}.")
 
 
 @needs(Right.CONTROL)
@@ -141,7 +160,7 @@ def _said(wish: Command, user: Person, press: str) -> str:
     label = str(wish.get_kind_display())
     if wish.request_id == press and wish.requested_by_id == user.pk:
         return f"{label}: requested."
-    who = "You" if wish.requested_by_id == user.pk else name(wish.requested_by)
+    who = "You" if wish.requested_by_id == user.pk else author(wish)
     return f"{label}: {who} asked already at {timezone.localtime(wish.requested_at):%H:%M:%S}."
 
 

@@ -67,7 +67,12 @@ class Wish:
 
     @property
     def who(self) -> str:
-        return name(self.command.requested_by)
+        return author(self.command)
+
+    @property
+    def why(self) -> str:
+        """Return the reason that was given."""
+        return str(self.command.get_why_display())
 
     @property
     def object(self) -> str:
@@ -107,6 +112,8 @@ class Wish:
         state = Command.State(self.command.state)
         if state == Command.State.UNKNOWN and self.command.kind in LANES["recording"]:
             return RECORDING_IN_DOUBT
+        if state == Command.State.EXPIRED and self.command.is_ours:
+            return "The desk asks again."
         if self.command.kind == Kind.DIAL and state in DIAL_ADVICE:
             return DIAL_ADVICE[state]
         return ADVICE.get(state, "")
@@ -124,6 +131,11 @@ class Wish:
 def name(user: User | None) -> str:
     """Return how people call a person."""
     return user.get_full_name() or user.get_username() if user is not None else "somebody"
+
+
+def author(command: Command) -> str:
+    """Return who asked for a command."""
+    return "the desk" if command.is_ours else name(command.requested_by)
 
 
 def newest(calls: Sequence[Call]) -> dict[object, list[Command]]:

@@ -38,6 +38,16 @@ def words(name: str) -> list[str]:
     return [word.strip() for word in text(name).split(",") if word.strip()]
 
 
+def whole(name: str, default: int, *, least: int, most: int) -> int:
+    """Return a whole number. Raises ImproperlyConfigured for anything else, or out of bounds."""
+    value = text(name, str(default))
+    if value.isascii() and value.isdecimal() and len(value) < 10 and least <= int(value) <= most:
+        return int(value)
+    raise ImproperlyConfigured(
+        f"{name} is {value!r}; it must be a whole number from {least} to {most}"
+    )
+
+
 def url(name: str, default: str, *schemes: str) -> str:
     """Return an address, or nothing. Raises ImproperlyConfigured for one of another scheme."""
     value = text(name, default)

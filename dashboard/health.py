@@ -24,7 +24,7 @@ from dashboard import env, metrics
 from dashboard.notices import LANES
 from recordings import storage
 
-LATE_S = {"control": 10.0, "events": 30.0, "media": 900.0, "texts": 21_600.0}
+LATE_S = {"control": 10.0, "guards": 10.0, "events": 30.0, "media": 900.0, "texts": 21_600.0}
 """How long work may wait before the desk is not ready; files and texts queue behind each other."""
 
 FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")

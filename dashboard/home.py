@@ -52,7 +52,7 @@ def icon(request: HttpRequest) -> HttpResponse:
 
 
 def status_html(*, now: datetime, operate: bool) -> str:
-    """Render the counts, what is wrong, and calls being placed; at most ten queries."""
+    """Render the counts, what is wrong, and calls being placed; at most eleven queries."""
     counts = _counts()
     return render_to_string(
         "calls/_status.html",

@@ -15,6 +15,7 @@ from calls.models import (
     Call,
     Command,
     Gauge,
+    Guard,
     Heartbeat,
     Question,
     Refusal,
@@ -65,6 +66,7 @@ def overdue_s(*, now: datetime) -> dict[str, float]:
         "texts": Transcript.objects.filter(timing__in=Transcript.WANTED),
     }
     oldest = {lane: rows.aggregate(at=Min("due_at"))["at"] for lane, rows in waiting.items()}
+    oldest["guards"] = Guard.objects.untried().aggregate(at=Min("deadline"))["at"]
     return {
         lane: max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
         for lane, due_at in oldest.items()

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from calls import ring
-from calls.models import Heartbeat, Refusal
+from calls import guard, ring
+from calls.models import Guard, Heartbeat, Refusal
 from dashboard import line
 from dashboard.notice import Notice
+from dashboard.templatetags.desk import phone
 from recordings import storage
 
 __all__ = ["LANES", "Notice", "notices"]
@@ -42,10 +43,22 @@ REFUSED = {  # reason -> (why, remedy)
 
 
 def notices(*, now: datetime) -> list[Notice]:
-    """Return what is wrong now, worst first; six queries."""
-    found = [*_settings(), *line.notices(now), *_processes(now), *_refusals(now)]
-    found += [*_broker(), *_disk()]
+    """Return what is wrong now, worst first; seven queries."""
+    found = [*map(_pause, guard.needing_a_person()), *_settings(), *line.notices(now)]
+    found += [*_processes(now), *_refusals(now), *_broker(), *_disk()]
     return sorted(found, key=lambda notice: notice.level)
+
+
+def _pause(watched: Guard) -> Notice:
+    """Tell of a pause that the desk could not end; whoever sees the board may end it."""
+    call = watched.call
+    until = f"{timezone.localtime(watched.deadline):%H:%M:%S}"
+    return Notice(
+        "danger",
+        "A recording is still paused.",
+        f"{phone(call.from_number)} → {phone(call.to_number)} should have been resumed at {until}."
+        f" {watched.trouble} Resume it, or stop the recording.",
+    )
 
 
 def _settings() -> list[Notice]:
@@ -83,7 +96,8 @@ def _processes(now: datetime) -> list[Notice]:
                 "The pump gives no sign of life.",
                 "Nothing is sent, applied or fetched."
                 if still
-                else "Calls that fell silent are not asked about, commands without their webhook "
+                else "Forgotten pauses are not ended, calls that fell silent are not asked about, "
+                "commands without their webhook "
                 "are not marked, and what a worker loses is not done.",
                 "Start it: manage.py pump.",
             )

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections
 
-from calls import asking, commands, events, reconcile
+from calls import asking, commands, events, guard, reconcile
 from calls.models import Heartbeat
 from calls.sounds import media as library
 from calls.sounds import voices
@@ -60,6 +60,7 @@ class Lane:
 
 def lanes() -> list[Lane]:
     """Return what the pump does, and how often."""
+    watchman = guard.Watchman()
     return [
         Lane("control", lambda wait: commands.send_due(overdue=wait)),
         Lane("events", lambda wait: events.apply_due(overdue=wait)),
@@ -70,6 +71,7 @@ def lanes() -> list[Lane]:
         Lane("library", lambda wait: library.keep_due(overdue=wait)),
         Lane("library sweep", lambda _: library.sweep(), every_s=3600),
         Lane("voices", lambda _: voices.refresh_due(), every_s=2),
+        Lane("guards", lambda _: watchman.look()),
         Lane("clock", lambda _: commands.watch(), every_s=1),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("questions", lambda _: asking.ask_due(), every_s=0.5),

@@ -141,6 +141,7 @@ TELNYX_MEDIA_ALLOW = env.words("TELNYX_MEDIA_ALLOW") or [
 
 # Recordings
 
+PAUSE_GUARD_S = env.whole("PAUSE_GUARD_S", 120, least=5, most=3600)
 _media = media.read(DATA_DIR)
 MEDIA_ROOT = _media.root
 STORAGES = {

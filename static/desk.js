@@ -172,7 +172,8 @@
         if (other !== sure) other.open = false;
       }
       const { id } = sure;
-      setTimeout(() => document.getElementById(id)?.removeAttribute("open"), SURE_MS);
+      const staysMs = Number(sure.dataset.stays) || SURE_MS; // a choice takes longer than a yes
+      setTimeout(() => document.getElementById(id)?.removeAttribute("open"), staysMs);
     },
     true,
   );

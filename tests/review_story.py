@@ -102,7 +102,7 @@ def tell(desk):
                 language="en-US")  # fmt: skip
     time.sleep(2.5)
     story.lever("dtmf", digits="5")
-    story.press("record_pause")
+    story.press("record_pause", why="card_payment")
     story.say("The number is four four nine two.")
     story.press("record_resume")
     story.say("Thank you, that was all.")

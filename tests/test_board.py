@@ -167,7 +167,7 @@ def test_the_number_of_queries_does_not_grow_with_the_calls(django_assert_num_qu
         wish(one, "record_start", "accepted", by=sam)
         call(conversation=one.conversation)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         for conversation in board.conversations(now=NOW):
             board.row(conversation, control=True)
     with django_assert_num_queries(1):
@@ -462,7 +462,7 @@ def test_a_button_that_cannot_be_pressed_says_why():
     assert "commands/answer/" not in html
 
 
-def test_stop_and_hang_up_ask_back_and_the_others_do_not():
+def test_stop_and_hang_up_ask_back_pause_asks_why_and_the_others_do_not():
     call(recording="on")
 
     html = row()
@@ -471,7 +471,9 @@ def test_stop_and_hang_up_ask_back_and_the_others_do_not():
     assert button(html, "hangup").startswith("<details")
     assert "Stop? Yes" in html
     assert "Hang up? Yes" in html
-    assert button(html, "pause").startswith("<button")
+    assert "slot-pause" in button(html, "pause")
+    assert 'name="why" value="card_payment">Card payment</button>' in html
+    assert button(html, "say").startswith("<button")
 
 
 def test_every_leg_has_buttons_of_its_own_that_name_the_leg():

@@ -231,7 +231,7 @@ def test_the_figures_count_what_is_there(client, sam):
 
 
 def test_the_figures_of_an_empty_desk_are_all_there(client, django_assert_max_num_queries):
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         figures = read(client)
 
     assert figures['tapeline_webhooks_stuck{state="dead"}'] == 0

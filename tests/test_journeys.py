@@ -123,7 +123,8 @@ def test_a_call_from_ring_to_reviewed_recording(page, desk, frozen):
         act.get_by_role("button", name="Stop sound").click()
         expect(row).to_contain_text("Silent", timeout=step_ms)
 
-        act.get_by_role("button", name="Pause").click()
+        act.locator(".slot-pause summary").click()
+        act.get_by_role("button", name="Card payment").click()
         expect(row).to_contain_text("PAUSED", timeout=step_ms)
         say(SECRET)
         act.get_by_role("button", name="Resume").click()

@@ -333,7 +333,7 @@ def test_the_number_of_queries_of_the_board_does_not_grow(
         live_call()
     client.force_login(sam)
 
-    with django_assert_max_num_queries(13):  # session, user, roles, exports; rows 2; others 5
+    with django_assert_max_num_queries(15):  # session, user, roles, exports; rows 3; others 6
         client.get("/")
 
 

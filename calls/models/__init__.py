@@ -1,13 +1,23 @@
 """The rows of the line: facts (WebhookEvent), wishes (Command), and Call, a cache of the fold.
 
-WebhookEvent + accepted Commands --fold--> Call
+WebhookEvent + accepted Commands --fold--> Call        Guard watches a paused one
 """
 
 from calls.models.asking import Question
 from calls.models.call import LIVE, Call, CallQuerySet
-from calls.models.command import CONFIRMED_BY_WEBHOOK, SINGLE, SOUNDS, Command, Kind, kinds
+from calls.models.command import (
+    CONFIRMED_BY_WEBHOOK,
+    REASONS,
+    SINGLE,
+    SOUNDS,
+    Command,
+    Kind,
+    Why,
+    kinds,
+)
 from calls.models.facts import Refusal, WebhookEvent
 from calls.models.gauge import Gauge
+from calls.models.guard import PAUSED, Ending, Guard, GuardQuerySet
 from calls.models.heartbeat import MISSED_AFTER_S, Heartbeat, HeartbeatQuerySet
 from calls.models.media import MediaFile
 from calls.models.phrases import Phrase
@@ -18,6 +28,8 @@ __all__ = [
     "CONFIRMED_BY_WEBHOOK",
     "LIVE",
     "MISSED_AFTER_S",
+    "PAUSED",
+    "REASONS",
     "SINGLE",
     "SOUNDS",
     "Call",
@@ -25,7 +37,10 @@ __all__ = [
     "Checkup",
     "Command",
     "Dismissal",
+    "Ending",
     "Gauge",
+    "Guard",
+    "GuardQuerySet",
     "Heartbeat",
     "HeartbeatQuerySet",
     "Kind",
@@ -36,5 +51,6 @@ __all__ = [
     "Voice",
     "VoiceList",
     "WebhookEvent",
+    "Why",
     "kinds",
 ]

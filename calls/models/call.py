@@ -109,6 +109,11 @@ class Call(models.Model):
         return reverse("calls:detail", args=[self.pk])
 
     @property
+    def subject(self) -> str:
+        """The name under which the audit trail knows it."""
+        return f"call {self.pk}"
+
+    @property
     def is_live(self) -> bool:
         return self.line in LIVE
 

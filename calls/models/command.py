@@ -27,6 +27,20 @@ class Kind(models.TextChoices):
     TRANSCRIPTION_STOP = "transcription_stop", "Stop captions"
 
 
+class Why(models.TextChoices):
+    """Why something was asked for; it is kept and never sent."""
+
+    CARD_PAYMENT = "card_payment", "Card payment"
+    PERSONAL_DATA = "personal_data", "Personal data"
+    CUSTOMER_REQUEST = "customer_request", "Customer request"
+    OTHER = "other", "Other"
+    TIME_UP = "time_up", "The pause's time was up"  # the desk's own
+
+
+REASONS = [(why.value, str(why.label)) for why in Why if why != Why.TIME_UP]
+"""What a person who pauses can choose from; the first one is what is most often meant."""
+
+
 SINGLE = (  # a second press of these joins the first
     "record_start",
     "record_pause",
@@ -70,6 +84,7 @@ class Command(models.Model):
     call = models.ForeignKey(Call, models.CASCADE, null=True, related_name="commands")
     kind = models.CharField(max_length=32, choices=kinds)
     params = models.JSONField(default=dict)
+    why = models.CharField(max_length=16, choices=Why, blank=True)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="commands"
     )
@@ -151,6 +166,11 @@ class Command(models.Model):
         if self.kind == Kind.PLAYBACK_STOP:
             return which != "current" and self.params.get("overlay") is not True
         return which == "all" and self.kind in SOUNDS
+
+    @property
+    def is_ours(self) -> bool:
+        """Say whether the desk asked for it of its own accord, for nobody."""
+        return self.why == Why.TIME_UP
 
     @property
     def has_webhook(self) -> bool:

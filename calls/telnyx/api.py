@@ -25,7 +25,15 @@ from calls.telnyx.readings import (
     Voice,
 )
 from calls.telnyx.values import JSON, Unreadable, table, whole
-from calls.telnyx.wire import ANSWER_BYTES, COMMAND_TIMEOUT, PAGE_ROWS, Timeout, Wire, segment
+from calls.telnyx.wire import (
+    ANSWER_BYTES,
+    COMMAND_TIMEOUT,
+    PAGE_ROWS,
+    READ_TIMEOUT,
+    Timeout,
+    Wire,
+    segment,
+)
 
 logger = logging.getLogger(__name__)
 Row = TypeVar("Row")
@@ -92,9 +100,10 @@ class Telnyx:
 
     # Readings of calls.
 
-    def call(self, call_control_id: str) -> CallStatus:
+    def call(self, call_control_id: str, *, timeout: Timeout = READ_TIMEOUT) -> CallStatus:
         """Ask whether a call lives. Rejected.not_found: over for ten minutes, or never known."""
-        return _one(CallStatus.read, self._get(f"/calls/{segment(call_control_id)}"))
+        path = f"/calls/{segment(call_control_id)}"
+        return _one(CallStatus.read, self._get(path, timeout=timeout))
 
     def active_calls(self, connection_id: str) -> Iterator[ActiveCall]:
         """Yield every live call of a connection. Raises Unavailable rather than leave one out."""
@@ -275,8 +284,8 @@ class Telnyx:
         )
         return _one(Application.read, answer.data())
 
-    def _get(self, path: str) -> dict[str, JSON]:
-        return self._wire.ask("GET", path).data()
+    def _get(self, path: str, *, timeout: Timeout = READ_TIMEOUT) -> dict[str, JSON]:
+        return self._wire.ask("GET", path, timeout=timeout).data()
 
     def _all(self, read: Read[Row], path: str, query: Mapping[str, str]) -> Iterator[Row]:
         return _readable(read, self._wire.rows(path, query))

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from calls.telnyx.values import JSON, Unreadable, decode, table, text
 
+ENDED = "90018"  # the code of commands to a call that is over
 ASK_AGAIN = {408, 409, 429}  # the 4xx that say "not now" instead of "no"
 LONGEST_WAIT_S = 300.0  # our choice: a longer wait is a mistake or a date, not a rate limit
 
@@ -50,7 +51,7 @@ class TelnyxError(Exception):
     @property
     def call_ended(self) -> bool:
         """The call is over."""
-        return self.permanent and self.code == "90018"
+        return self.permanent and self.code == ENDED
 
     @property
     def not_found(self) -> bool:
@@ -105,6 +106,11 @@ class Unavailable(TelnyxError):
     ) -> None:
         super().__init__(message, status=status, fault=fault, retry_after_s=retry_after_s)
         self.maybe_applied = maybe_applied
+
+
+def is_gone(status: int | None, code: str) -> bool:
+    """Say of a refusal that was kept whether Telnyx knows no such live call any more."""
+    return status == 404 or code == ENDED
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> Rejected | Unavailable:

@@ -101,6 +101,15 @@ def ticking(since: datetime | None, now: datetime) -> str:
 
 
 @register.filter
+def left(until: datetime, now: datetime) -> str:
+    """Write how long it is until a moment of our clock; guard.js counts it down."""
+    seconds = -(-(until - now) // timedelta(seconds=1))  # the last second counts whole
+    return format_html(
+        '<span class="clock" data-until="{}">{}</span>', epoch_ms(until), duration(seconds)
+    )
+
+
+@register.filter
 def span(value: float | timedelta | None) -> str:
     """Write seconds as in a sentence: 2 min 14 s."""
     seconds = _seconds(value)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import requests
 
 from calls.commands import why_not
-from calls.models import Call, Kind
+from calls.models import REASONS, Call, Kind
 from dashboard.bench.desk import LIVE, Desk, csrf_token
 from dashboard.torture.plan import Act
 
@@ -165,4 +165,6 @@ def fields(kind: str, draw: float) -> dict[str, str]:
         }
     if kind == Kind.SPEAK:
         return {"payload": pick(LINES, draw), "voice": "female", "language": "en-US"}
+    if kind == Kind.RECORD_PAUSE:
+        return {"why": pick(REASONS, draw)[0]}
     return {"media_name": "hold-music"} if kind == Kind.PLAYBACK_START else {}
