@@ -25,7 +25,7 @@ from calls import audio, projection
 from calls.models import Command, Kind
 from calls.ring import ring
 from calls.telnyx.errors import TelnyxError
-from recordings import download, erase, links, storage, timing
+from recordings import download, erase, links, proof, storage, timing
 from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
 from recordings.models import FoundBy, Recording, State
@@ -267,6 +267,8 @@ def _publish_peaks(recording: Recording, part: Path, sound: audio.Audio, sha256:
 def _keep(recording: Recording, file: File) -> None:
     """Say that the file is ours: row, audit and page in one commit. Raises Lost."""
     now = timezone.now()
+    recording.duration_ms = file.sound.duration_ms
+    marks = proof.marks(recording)
     with transaction.atomic():
         projection.touch(recording.call)  # before the recording: so do events, hence no deadlock
         kept = Recording.objects.held(recording).change(
@@ -284,6 +286,7 @@ def _keep(recording: Recording, file: File) -> None:
             peaks=file.peaks,
             checked_at=now,
             urls={},
+            **marks,
         )
         if not kept:
             raise Lost

@@ -9,6 +9,9 @@ one act that both saw: Telnyx applied our record_start between our sending it an
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db.models import Q
 
 from calls import wishes
 from calls.models import Command, Kind, WebhookEvent
@@ -17,6 +20,15 @@ from recordings.models import Recording
 
 SAME_ACT = timedelta(seconds=10)  # further apart, a command did not start this recording
 STILL = timedelta()
+
+
+class How(StrEnum):
+    """What ended a pause, in the words of the page."""
+
+    PERSON = "a person"
+    GUARD = "the desk, when the time was up"
+    CALL_END = "the end of the call"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +40,23 @@ class Pause:
     by: str
     reason: str
     end: str  # how it ended, as the rest of a sentence
+    how: How = How.PERSON
 
     @property
     def stretch(self) -> Stretch:
         return self.start, self.stop
+
+    @property
+    def lasted(self) -> timedelta:
+        return self.stop - self.start
+
+
+def moves(recording: Recording) -> list[Command]:
+    """Return what Telnyx accepted on the recording's leg, and what may have ended a pause."""
+    accepted = Q(accepted_at__isnull=False)
+    in_doubt = Q(state=Command.State.UNKNOWN, kind__in=ENDS)
+    found = Command.objects.filter(accepted | in_doubt, call=recording.call_id)
+    return list(found.select_related("requested_by").order_by("requested_at", "pk"))
 
 
 def skew(
@@ -49,7 +74,7 @@ def skew(
     starts = [
         applied_at(command) - recording.started_at
         for command in commands
-        if command.kind == Kind.RECORD_START
+        if command.kind == Kind.RECORD_START and command.accepted_at
     ]
     exact = min(starts, key=lambda start: abs(start - rough), default=None)
     return rough if exact is None or abs(exact - rough) > SAME_ACT else exact
@@ -63,23 +88,36 @@ def applied_at(command: Command) -> datetime:
 
 
 def of(recording: Recording, commands: Sequence[Command], ahead: timedelta) -> list[Pause]:
-    """Return the pauses of a recording, from all accepted commands of its leg."""
+    """Return the pauses of a recording, from what `moves` found on its leg."""
     found: list[Pause] = []
     opened: Command | None = None
+    doubt: Command | None = None  # which may have ended it, or not
     for command in sorted(commands, key=applied_at):
         at = applied_at(command) - ahead
         if not _is_meant(command, recording) or not _is_within(at, recording):
             continue
         if command.kind == Kind.RECORD_PAUSE:
             opened = opened or command
+        elif opened is not None and command.accepted_at is None:
+            doubt = command
         elif opened is not None:
-            found.append(_pause(opened, at, ahead, f"{ENDS[Kind(command.kind)]} {_who(command)}"))
-            opened = None
+            how = How.GUARD if command.is_ours else How.PERSON
+            end = f"{ENDS[Kind(command.kind)]} {_who(command)}"
+            found.append(_pause(opened, at, ahead, end, how))
+            opened = doubt = None
     if opened is not None:
-        end = recording.ended_at or recording.call.ended_at
-        if end is not None:
-            found.append(_pause(opened, end, ahead, "still paused when the call ended"))
+        ended_at = recording.ended_at or recording.call.ended_at
+        if ended_at is not None:
+            found.append(_pause(opened, ended_at, ahead, *_last_end(doubt)))
     return [pause for pause in found if pause.start < pause.stop]
+
+
+def _last_end(doubt: Command | None) -> tuple[str, How]:
+    """Return how a pause ended that nothing ended for certain."""
+    if doubt is None:
+        return "still paused when the call ended", How.CALL_END
+    asked = f"{doubt.get_kind_display()} by {_who(doubt)}"
+    return f"nobody knows when it ended: {asked} was not answered", How.UNKNOWN
 
 
 ENDS = {
@@ -100,16 +138,10 @@ def _is_within(at: datetime, recording: Recording) -> bool:
     return at >= recording.started_at and (ended_at is None or at <= ended_at + SAME_ACT / 5)
 
 
-def _pause(command: Command, stop: datetime, ahead: timedelta, end: str) -> Pause:
-    reason = command.params.get("reason")
-    return Pause(
-        applied_at(command) - ahead,
-        stop,
-        _who(command),
-        reason if isinstance(reason, str) else "",
-        end,
-    )
+def _pause(command: Command, stop: datetime, ahead: timedelta, end: str, how: How) -> Pause:
+    why = str(command.get_why_display())
+    return Pause(applied_at(command) - ahead, stop, _who(command), why, end, how)
 
 
 def _who(command: Command) -> str:
-    return wishes.name(command.requested_by)
+    return wishes.author(command)

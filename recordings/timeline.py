@@ -69,11 +69,7 @@ class Timeline:
 
 def of(recording: Recording, legs: Sequence[Call]) -> Timeline:
     """Return the timeline of a recording; `legs` are those of its conversation. Two queries."""
-    commands = list(
-        Command.objects.filter(call=recording.call_id, accepted_at__isnull=False)
-        .select_related("requested_by")
-        .order_by("accepted_at", "pk")
-    )
+    commands = pauses.moves(recording)
     events = list(_events(recording, legs))
     own = [event for event in events if event.call_leg_id == recording.call.call_leg_id]
     found = pauses.of(recording, commands, pauses.skew(recording, commands, own))

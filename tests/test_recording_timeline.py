@@ -160,13 +160,14 @@ def record(call, *, length_s=60.0, took_s=60.0, start_s=0.0, **more):
     )
 
 
-def press(call, kind, at_s, sam, *, state="accepted", way=WAY, **params):
+def press(call, kind, at_s, sam, *, state="accepted", way=WAY, why="", **params):
     """Have a command applied by Telnyx at a moment of its clock; our clock is another."""
     applied = after(at_s) + SKEW
     return Command.objects.create(
         call=call,
         kind=kind,
         params=params,
+        why=why,
         requested_by=sam,
         request_id=str(uuid.uuid4()),
         requested_at=applied - way,
@@ -313,7 +314,7 @@ ENDS = {
 def test_how_a_pause_ended_is_said(legs, sam, kind):
     call = legs[0]
     press(call, "record_start", 0, sam)
-    press(call, "record_pause", 50, sam, reason="Card payment")
+    press(call, "record_pause", 50, sam, why="card_payment")
     if kind:
         press(call, kind, 59.9, sam)
     (mark,) = marks(record(call, length_s=50), legs, "pause")

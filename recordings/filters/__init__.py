@@ -7,11 +7,21 @@ Everything is in the address, so a list can be shared, and an unknown parameter 
 
 from recordings.filters.chips import Chip, chips
 from recordings.filters.chosen import Filters
-from recordings.filters.parameters import CURSOR, LABELS, SORTS, Invalid, address, cursor, read
+from recordings.filters.parameters import (
+    CURSOR,
+    LABELS,
+    PAUSED,
+    SORTS,
+    Invalid,
+    address,
+    cursor,
+    read,
+)
 
 __all__ = [
     "CURSOR",
     "LABELS",
+    "PAUSED",
     "SORTS",
     "Chip",
     "Filters",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from recordings.filters.parameters import CURSOR, LABELS, address, values
+from recordings.filters.parameters import CURSOR, LABELS, PAUSED, address, values
 from recordings.models import State
 
 CHANNELS = {"1": "1 (both sides together)", "2": "2 (a side each)"}
@@ -33,6 +33,8 @@ def chips(query: QueryDict) -> list[Chip]:
 def _words(name: str, value: str) -> str:
     if name == "state":
         return State(value).label
+    if name == "paused":
+        return PAUSED[value]
     if name == "channels":
         return CHANNELS[value]
     if name == "direction" or value in ("yes", "no"):

@@ -11,6 +11,14 @@ from recordings.models import first_place
 from recordings.search.query import NUMBER
 from recordings.search.sources import LAST_PLACE, Key, Span
 
+PAUSED: dict[str, dict[str, bool | None]] = {
+    "": {},
+    "yes": {"paused": True},
+    "no": {"paused": False},
+    "to-the-end": {"ended_paused": True},
+    "unverified": {"pause_unverified": True},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -30,7 +38,7 @@ class Filters:
     tag: str = ""
     flagged: bool | None = None
     reviewed: bool | None = None
-    paused: bool | None = None
+    paused: str = ""  # yes, no, to-the-end or unverified
     sort: str = "newest"
     after: Key | None = None  # where the last page ended
 
@@ -69,7 +77,7 @@ class Filters:
         # other two have an index of what is true alone, which it knows by Django's own words.
         listed = {"has_transcript__in": self.transcript, "reviewed__in": self.reviewed}
         yield from (Q(**{name: [flag]}) for name, flag in listed.items() if flag is not None)
-        flags = {"flagged": self.flagged, "paused": self.paused}
+        flags = {"flagged": self.flagged, **PAUSED[self.paused]}
         yield from (Q(**{name: flag}) for name, flag in flags.items() if flag is not None)
         if self.channels is not None:
             yield Q(channels=self.channels)

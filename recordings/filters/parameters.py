@@ -37,6 +37,12 @@ SORTS = {
     "longest": "Longest first",
     "shortest": "Shortest first",
 }
+PAUSED = {
+    "yes": "Yes",
+    "no": "No",
+    "to-the-end": "To the end",
+    "unverified": "Its length does not fit",
+}
 DIRECTIONS = ("incoming", "outgoing")
 LONGEST = 200
 LONGEST_TAG = 40
@@ -71,7 +77,7 @@ def read(query: QueryDict) -> Filters:
         tag=_tag(text["tag"]),
         flagged=_flag("flagged", text["flagged"]),
         reviewed=_flag("reviewed", text["reviewed"]),
-        paused=_flag("paused", text["paused"]),
+        paused=_one_of("paused", text["paused"], tuple(PAUSED)),
         sort=_one_of(SORT, text[SORT], SORTS) or "newest",
         after=_place(text[CURSOR]),
     )

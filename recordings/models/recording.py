@@ -147,6 +147,8 @@ class Recording(models.Model):
     flagged = models.BooleanField(default=False)
     reviewed = models.BooleanField(default=False)
     paused = models.BooleanField(default=False)  # it was, at least once
+    ended_paused = models.BooleanField(default=False)  # and was when it ended
+    pause_unverified = models.BooleanField(default=False)  # its length does not fit its pauses
     # The class of its length: so "longer than" is some equalities, each in the order of the places
     length = models.GeneratedField(
         expression=Case(
@@ -170,6 +172,12 @@ class Recording(models.Model):
             models.Index(fields=["reviewed", "-place"], name="recording_by_reviewed"),
             models.Index(fields=["-place"], name="recording_flagged", condition=Q(flagged=True)),
             models.Index(fields=["-place"], name="recording_paused", condition=Q(paused=True)),
+            models.Index(
+                fields=["-place"], name="recording_ended_paused", condition=Q(ended_paused=True)
+            ),
+            models.Index(
+                fields=["-place"], name="recording_unverified", condition=Q(pause_unverified=True)
+            ),
             models.Index(fields=["length", "-place", "duration_ms"], name="recording_by_length"),
             models.Index(fields=["-duration_ms", "-place"], name="recording_longest"),
             models.Index(

@@ -32,7 +32,7 @@ SELECTS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "transcript": ("Has a transcript", YES_NO),
     "flagged": ("Flagged", YES_NO),
     "reviewed": ("Reviewed", YES_NO),
-    "paused": ("Was paused", YES_NO),
+    "paused": ("Was paused", list(filters.PAUSED.items())),
 }
 TYPED = {
     "party": ("Party or agent", "A name, address, number or agent."),

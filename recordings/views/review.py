@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from access.policies import Right, may
 from calls.models import Call
 from calls.ring import ring
-from recordings import erase, filters, sounds, strip, timeline
+from recordings import erase, filters, proof, sounds, strip, timeline
 from recordings.forms.deletion import Deletion
 from recordings.models import Listening, Recording
 from recordings.search import results
@@ -47,6 +47,7 @@ def _page(request: HttpRequest, recording: Recording, deletion: Deletion) -> Htt
         "play": secrets.token_urlsafe(9),
         "speeds": SPEEDS,
         "timeline": story,
+        "proof": proof.of(recording, story.pauses, is_trimmed=story.is_trimmed),
         "strip": strip.of(
             recording, legs, _of_conversation(request, recording, legs), story.pauses
         ),
