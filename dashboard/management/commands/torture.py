@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard.bench.stage import Broken
 from dashboard.management.commands.bench import end
-from dashboard.torture import trial
+from dashboard.torture import guards, trial
 
 
 class Command(BaseCommand):
@@ -21,18 +21,28 @@ class Command(BaseCommand):
             default=3,
             help="in whole rounds; the last files may take three more",
         )
+        parser.add_argument(
+            "--guard",
+            action="store_true",
+            help="instead: pauses whose time is up while every process lies dead",
+        )
+        parser.add_argument("--rounds", type=int, default=25, help="with --guard; 15 s each")
         parser.add_argument("--seed", type=int, default=1, help="another one, another story")
         parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not sys.platform.startswith("linux"):
             raise CommandError("processes are found in /proc, which only Linux has")
-        if options["minutes"] <= 0:
-            raise CommandError("--minutes must be more than nothing")
+        for name in ("minutes", "rounds"):
+            if options[name] <= 0:
+                raise CommandError(f"--{name} must be more than nothing")
         self.is_json = options["json"]
         signal.signal(signal.SIGTERM, end)  # as Ctrl-C does, it leaves the stage tidily
         try:
-            figures = trial.run(options["minutes"] * 60, options["seed"], self.say)
+            if options["guard"]:
+                figures = guards.run(options["rounds"], options["seed"], self.say)
+            else:
+                figures = trial.run(options["minutes"] * 60, options["seed"], self.say)
         except Broken as exc:
             raise CommandError(str(exc)) from exc
         except KeyboardInterrupt:
@@ -40,7 +50,8 @@ class Command(BaseCommand):
         if self.is_json:
             self.stdout.write(json.dumps(figures, indent=2))
         else:
-            self.say("\n".join(trial.lines(figures)))
+            lines = guards.lines if options["guard"] else trial.lines
+            self.say("\n".join(lines(figures)))
         if figures["first"]:
             raise CommandError("the desk and Telnyx disagree")
 
