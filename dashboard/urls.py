@@ -7,6 +7,7 @@ from dashboard import health, home, signin
 urlpatterns = [
     path("", home.home, name="home"),
     path("favicon.ico", home.icon),
+    path("view/", home.keep_view, name="view"),
     path("login/", signin.SignIn.as_view(), name="login"),
     path("logout/", signin.sign_out, name="logout"),
     re_path(r"^webhooks/telnyx/?$", intake.webhook, name="webhook"),
