@@ -195,7 +195,7 @@ def test_percentiles_and_spreads_are_those_of_the_values():
 
 
 def test_a_bench_that_does_not_exist_is_named():
-    with pytest.raises(CommandError, match="'intakes' is none of intake, click, memory"):
+    with pytest.raises(CommandError, match="'intakes' is none of intake, click, board, memory"):
         call_command("bench", "intakes")
 
 
