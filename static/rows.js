@@ -194,6 +194,7 @@ export const settle = () => {
     if (old) put(fresh);
   }
   if (isAimed()) return false;
+  if (unsettled.size) tellSoon(null);
   leaving.forEach(remove);
   leaving.clear();
   for (const row of unsettled) {
