@@ -95,6 +95,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "rows": mark_safe("".join(rows)),  # noqa: S308  (rendered by our own template)
             "status": mark_safe(status),  # noqa: S308
             "now": now,
+            "may_practise": control and bool(settings.PRACTICE_CALLS_URL),
             "webhook_url": f"{settings.PUBLIC_URL}/webhooks/telnyx",
         },
     )

@@ -7,6 +7,7 @@ const TYPED_MS = 150;
 const find = (id) => document.getElementById(id);
 const [place, board, text, status] = ["board-rows", "board", "find-text", "board-status"].map(find);
 document.documentElement.classList.add("is-scripted");
+document.documentElement.classList.toggle("can-copy", Boolean(navigator.clipboard));
 
 // What the stream brings
 

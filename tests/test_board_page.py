@@ -141,3 +141,33 @@ def test_people_without_the_right_to_see_keep_no_view(client, max):
     client.force_login(max)
 
     assert client.post("/view/", {"density": "compact"}).status_code == 403
+
+
+# Practice calls
+
+
+def test_an_empty_board_offers_a_practice_call_where_somebody_can_place_one(
+    client, sam, lee, page, settings, simulator
+):
+    assert "practice call" not in page()
+    settings.PRACTICE_CALLS_URL = f"{simulator.url}/_simulator/calls"
+    assert "Start a practice call" in page()
+    before = len(simulator.lever("GET", "calls")["calls"])
+
+    answer = client.post("/calls/practice/", follow=True)
+
+    assert "A practice call from +1312555" in answer.content.decode()
+    assert len(simulator.lever("GET", "calls")["calls"]) > before
+    client.force_login(lee)
+    assert "practice call" not in page()
+    assert client.post("/calls/practice/").status_code == 403
+
+
+def test_a_practice_call_that_nobody_can_place_says_so(client, sam, settings):
+    client.force_login(sam)
+    assert client.post("/calls/practice/").status_code == 404
+    settings.PRACTICE_CALLS_URL = "http://127.0.0.1:9/nobody"
+
+    answer = client.post("/calls/practice/", follow=True)
+
+    assert "could not be started" in answer.content.decode()
