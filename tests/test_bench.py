@@ -208,7 +208,7 @@ def test_rows_are_read_past_django(tmp_path):
 
 
 def test_the_board_is_the_same_for_all_under_load_and_after_a_kill():
-    sizes = board.Sizes(30, 10, 40, 1.5, kills=1, kill_watchers=4)
+    sizes = board.Sizes(30, 10, 40, 1.5, kills=1, kill_watchers=4, kill_ends=0)
 
     measured = board.run(sizes, lambda line: None)
 

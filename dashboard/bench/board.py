@@ -52,6 +52,7 @@ class Sizes:
     seconds: float = 60.0
     kills: int = 20
     kill_watchers: int = 20
+    kill_ends: int = 3  # calls that end, and others that begin, per kill
 
 
 def run(sizes: Sizes, say: Callable[[str], None]) -> dict[str, Any]:
@@ -61,7 +62,8 @@ def run(sizes: Sizes, say: Callable[[str], None]) -> dict[str, Any]:
         say(f"placing {sizes.calls} calls")
         legs = room.place(sizes.calls)
         measured = asyncio.run(load(room, legs, sizes, say)) if sizes.seconds else {}
-        killed = asyncio.run(kills.run(room, legs, sizes.kills, sizes.kill_watchers, say))
+        shape = (sizes.kills, sizes.kill_watchers, sizes.kill_ends)
+        killed = asyncio.run(kills.run(room, legs, *shape, say))
         return {"sizes": vars(sizes), "load": measured, "kills": killed}
 
 
@@ -213,7 +215,7 @@ async def compare(room: Room, browsers: Sequence[Browser]) -> dict[str, int]:
         page = await asyncio.to_thread(room.page, role(group))
         assert newest is not None  # noqa: S101  (it reads)
         shown = {row: still(html) for row, html in newest.rows.items()}
-        is_true = newest.versions() == truth and shown == {
+        is_true = newest.versions == truth and shown == {
             row: still(html) for row, html in rows_of(page).items()
         }
         marks = [mark for _, mark in first.pieces]

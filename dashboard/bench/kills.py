@@ -1,7 +1,8 @@
 """The web process killed again and again while calls change: does every browser come to the truth?
 
 A browser has converged when it shows every row that the database had when the desk listened again,
-none older than that, and none that the database does not know.
+calls aside that end meanwhile, and none older than that. In the end no row may be left over, lost
+or out of date.
 """
 
 import asyncio
@@ -10,30 +11,38 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from calls.board import ENDED_STAYS_S, row_id
 from dashboard.bench.figures import percentile
 from dashboard.bench.pace import Step
 from dashboard.bench.room import Room
 from dashboard.bench.watching import Browser
-from dashboard.bench.webhooks import Leg
+from dashboard.bench.webhooks import Leg, new_leg
 
 CONVERGED_WITHIN_S = 5.0
-PER_KILL, EVERY_S = 25, 0.12  # changes while the desk is up, down and up again
+EVERY_S = 0.12  # between changes, while the desk is up, down and up again
+CHANGES, BETWEEN_ENDS = 16, 5  # per kill; and how many of them from one call's end to the next
 KILL_AFTER_S = (0.2, 1.5)
 KINDS = ("call.hold", "call.unhold")
+GONE_AFTER_S = ENDED_STAYS_S + 2
 
 
 async def run(
-    room: Room, legs: Sequence[Leg], kills: int, watchers: int, say: Callable[[str], None]
+    room: Room,
+    legs: Sequence[Leg],
+    kills: int,
+    watchers: int,
+    ends_each: int,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Kill so often; return how long the browsers took, and what they show wrongly in the end."""
     if not kills:
         return {}
     say(f"killing the web process {kills} times under {watchers} watchers")
-    steps = [
-        Step(number * EVERY_S, KINDS[number // len(legs) % 2], number % len(legs))
-        for number in range(PER_KILL * kills)
-    ]
-    poster = await asyncio.to_thread(room.poster, legs, steps)
+    ends = min(ends_each * kills, len(legs) // 2)
+    steps = changes(len(legs), kills, ends)
+    ending = {row_id(leg.call_session_id) for leg in legs[len(legs) - ends :]}
+    calls = [*legs, *(new_leg() for _ in range(ends))]
+    poster = await asyncio.to_thread(room.poster, calls, steps)
     roles = list(room.cookies)
     browsers = [
         Browser(room.web, room.cookies[roles[number % len(roles)]], reads=True)
@@ -49,12 +58,14 @@ async def run(
         await asyncio.to_thread(room.kill)
         await asyncio.to_thread(room.start)
         start = time.perf_counter()
-        took += await converge(opened, start, await asyncio.to_thread(room.truth))
+        truth = await asyncio.to_thread(room.truth)
+        lasting = {row: version for row, version in truth.items() if row not in ending}
+        took += await converge(opened, start, lasting)
     posted = await posting
     await asyncio.to_thread(room.rest)
-    await asyncio.sleep(2)
+    await asyncio.sleep(GONE_AFTER_S if ends else 2)
     truth = await asyncio.to_thread(room.truth)
-    shown = [browser.board.versions() for browser in browsers if browser.board]
+    shown = [browser.board.versions for browser in browsers if browser.board]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -73,6 +84,19 @@ async def run(
     }
 
 
+def changes(calls: int, kills: int, ends: int) -> list[Step]:
+    """Return what happens: most calls are put on hold and back, some end, as many begin."""
+    lasting, told = calls - ends, []
+    for number in range(CHANGES * kills):
+        told.append((KINDS[number // lasting % 2], number % lasting))
+        if ends and number % BETWEEN_ENDS == 0:
+            ends -= 1
+            new = 2 * calls - lasting - ends - 1
+            told += [("call.hangup", lasting + ends)]
+            told += [("call.initiated", new), ("call.answered", new)]
+    return [Step(number * EVERY_S, *each) for number, each in enumerate(told)]
+
+
 async def converge(
     opened: Mapping[Browser, int], start: float, truth: dict[str, int]
 ) -> list[float]:
@@ -83,8 +107,8 @@ async def converge(
         for browser, before in opened.items():
             if browser in took or browser.opened == before or not browser.board:
                 continue
-            shown = browser.board.versions()
-            if shown.keys() == truth.keys() and all(shown[row] >= truth[row] for row in truth):
+            shown = browser.board.versions
+            if all(shown.get(row, -1) >= version for row, version in truth.items()):
                 took[browser] = round(time.perf_counter() - start, 2)
     late = 4 * CONVERGED_WITHIN_S
     return [took.get(browser, late) for browser in opened]

@@ -25,6 +25,7 @@ class Board:
 
     def __init__(self) -> None:
         self.rows: dict[str, str] = {}
+        self.versions: dict[str, int] = {}
         self.rest = ""
         self.changed = 0  # rows that came one by one
         self.has_whole = False
@@ -38,12 +39,13 @@ class Board:
             name = lines[0].removeprefix("event: ")
             data = "\n".join(line[6:] for line in lines[1:])
             if name == "board":
-                self.rows, self.has_whole = {}, True
+                self.rows, self.versions, self.has_whole = {}, {}, True
             if name in ("board", "rows"):
                 came += self.put(data, counts=name == "rows")
             elif name == "gone":
                 for row in json.loads(data):
                     self.rows.pop(row, None)
+                    self.versions.pop(row, None)
         return came
 
     def put(self, html: str, *, counts: bool) -> list[tuple[str, str, bool]]:
@@ -52,14 +54,10 @@ class Board:
         for row in html.split("</tr>")[:-1]:
             row = row.strip()
             if found := ROW.match(row):
-                self.rows[found[1]] = row
+                self.rows[found[1]], self.versions[found[1]] = row, int(found[3])
                 came.append((found[1], found[2], ">Speaking<" in row))
                 self.changed += counts
         return came
-
-    def versions(self) -> dict[str, int]:
-        """Return the version of each row."""
-        return {row: int(ROW.match(html)[3]) for row, html in self.rows.items()}  # type: ignore[index]
 
 
 class Browser:
