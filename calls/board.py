@@ -10,24 +10,21 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache, lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 from django.db.models import Count, Q, Sum
 from django.template.loader import get_template
-from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from calls import finding, fold, wishes
 from calls.attention import Attention, attention
 from calls.commands import LANES, why_not
+from calls.fragments import Glimpse, Handles, Party, Seen, fragment, href
 from calls.models import Call, CallQuerySet, Command, Kind
 from calls.wishes import Wish
 
 ENDED_STAYS_S = 10  # an ended row stays, dimmed, so that nobody wonders where it went
-NOBODY = UUID(int=0)
 VERSION_PER_LEG = 1_000_000  # a leg that joins counts for more than any change of a leg
 
 
@@ -42,49 +39,6 @@ class Slot:
     why_not: str
     pending: bool
     href: str
-
-
-class Handles(NamedTuple):
-    """All that the buttons of a leg show: equal ones look the same, so they are rendered once."""
-
-    id: str
-    place: int
-    customer: str
-    slots: tuple[Slot, ...]
-    many: bool
-
-
-class Seen(NamedTuple):
-    """What the parts for line and sound look at in a call."""
-
-    pk: UUID
-    line: str
-    ended_inferred: bool
-    sound: str
-    sound_medium: str
-    transcribing: bool
-
-
-class Glimpse(NamedTuple):
-    """What the parts for line and sound look at in a leg."""
-
-    id: str
-    place: int
-    may_answer: bool
-    call: Seen
-    many: bool
-    control: bool
-
-
-class Party(NamedTuple):
-    """All that is shown of the people of a call, which hardly changes while it lives."""
-
-    id: str
-    url: str
-    customer: str
-    caller_name: str
-    direction: str
-    ours: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +58,7 @@ class Leg:
 
     @property
     def url(self) -> str:
-        return _page().replace(str(NOBODY), str(self.call.pk))
+        return href("calls:detail", self.call.pk)
 
     @property
     def customer(self) -> str:
@@ -128,20 +82,21 @@ class Leg:
     def controls(self) -> SafeString:
         """Return the buttons, rendered before if they looked the same."""
         shown = Handles(self.id, self.place, self.customer, self.slots, self.many)
-        return _fragment("calls/_controls.html", shown)
+        return fragment("calls/_controls.html", shown)
 
     def glimpse(self, *, control: bool) -> Glimpse:
         """Return what changes of a leg while it is on the board, times aside."""
-        call = self.call
+        call, may_answer = self.call, self.may_answer
         seen = Seen(
-            call.pk,
+            call.pk if may_answer else None,
             call.line,
             call.ended_inferred,
             call.sound,
             call.sound_medium,
             call.transcribing,
         )
-        return Glimpse(self.id, self.place, self.may_answer, seen, self.many, control)
+        name = self.id if may_answer else ""
+        return Glimpse(name, self.place, may_answer, seen, self.many, control)
 
     def party(self, row: str) -> Party:
         """Return who talks, for a row."""
@@ -160,18 +115,6 @@ class Leg:
         if call.started_at and call.ended_at:
             return call.ended_at - call.started_at
         return call.closed_at - call.first_heard_at if call.closed_at else None
-
-
-@cache
-def _page() -> str:
-    return reverse("calls:detail", args=[NOBODY])
-
-
-@lru_cache(32_768)
-def _fragment(template: str, shown: Handles | Glimpse | Party) -> SafeString:
-    """Render a part of a row that depends on these values alone; once, while they are the same."""
-    html = get_template(template).render({"leg": shown, **shown._asdict()})
-    return mark_safe(html.strip())  # noqa: S308  (rendered by our own templates)
 
 
 @dataclass(frozen=True)
@@ -306,8 +249,8 @@ def rows(conversation: Conversation, controls: Collection[bool]) -> dict[bool, s
         "rank": conversation.attention.rank,
         "find": conversation.haystack,
         "needs": conversation.attention.words,
-        "who": _fragment("calls/_who.html", party),
-        "links": _fragment("calls/_links.html", party),
+        "who": fragment("calls/_who.html", party),
+        "links": fragment("calls/_links.html", party),
     }
     rendered = {}
     for control in controls:
@@ -317,8 +260,8 @@ def rows(conversation: Conversation, controls: Collection[bool]) -> dict[bool, s
             shown
             | {
                 "control": control,
-                "line": _fragment("calls/_line.html", line),
-                "sound": _fragment("calls/_sound.html", sound) if is_live else "",
+                "line": fragment("calls/_line.html", line),
+                "sound": fragment("calls/_sound.html", sound) if is_live else "",
                 "controls": shown["lead"].controls if control and is_live else "",
             }
         ).strip()
@@ -391,19 +334,17 @@ def slots(call: Call, commands: list[Command]) -> tuple[Slot, ...]:
     ]
     open_now = {command.kind for command in commands if command.is_open}
     return tuple(
-        Slot(place, kind, label, way, why_not(call, kind), kind in open_now, _href(kind, call.pk))
+        Slot(
+            place,
+            kind,
+            label,
+            way,
+            why_not(call, kind),
+            kind in open_now,
+            href("calls:command", call.pk, kind),
+        )
         for place, kind, label, way in choices
     )
-
-
-def _href(kind: str, call: UUID) -> str:
-    return _pattern(kind).replace(str(NOBODY), str(call))
-
-
-@cache
-def _pattern(kind: str) -> str:
-    """Return the address of a command; asking Django for each button took half of a row's time."""
-    return reverse("calls:command", args=[NOBODY, kind])
 
 
 def _doubted_after(call: Call, commands: list[Command]) -> Command | None:
