@@ -61,6 +61,16 @@ class Hub:
             steps.append(self._listen)
         self.tasks = [asyncio.create_task(_repeat(step), name=step.__name__) for step in steps]
 
+    def warm(self) -> None:
+        """Have the board ready for those who come back after a restart; without haste or fuss."""
+        self.tasks.append(asyncio.create_task(self._warm(), name="warm"))
+
+    async def _warm(self) -> None:
+        try:
+            await self.in_thread(self.screen.warm)
+        except Exception as exc:  # the database is away: the first look tells everybody
+            logger.info("live: the board cannot be read ahead: %s", exc)
+
     def close(self) -> None:
         """End every stream at once and take no new one; browsers come back by themselves."""
         self.is_open = False

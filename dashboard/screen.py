@@ -68,6 +68,10 @@ class Screen:
         self.status_due = 0.0
         self.versions: dict[str, int] = {}  # of the conversations that pages of a call watch
 
+    def warm(self) -> None:
+        """Render every row before anybody asks: after a restart all browsers come at once."""
+        self.rows = self._rows(timezone.now(), {True, False})
+
     def look(self, clients: Collection[Client]) -> News:
         """Read and render what changed for these clients; a look that fails changes nothing."""
         now = timezone.now()

@@ -513,6 +513,27 @@ def test_the_first_reader_of_another_role_gets_every_row_and_the_others_get_none
     assert list(rows_of(first.next("rows"))) == [board.row_id(calls[0].conversation)]
 
 
+def test_a_board_read_ahead_is_not_rendered_again_for_those_who_come(
+    hub, loop, watch, sam, lee, monkeypatch
+):
+    call_row()
+    loop.call_soon_threadsafe(hub.warm)
+    wait_for(lambda: hub.screen.rows)
+    monkeypatch.setattr(board, "rows", lambda row, controls: 1 / 0)
+
+    for user in (sam, lee):
+        assert len(rows_of(watch(user).next("board"))) == 1
+
+
+def test_a_database_that_is_away_at_the_start_stops_nobody(hub, loop, watch, sam, monkeypatch):
+    with monkeypatch.context() as outage:
+        outage.setattr(board, "versions", lambda **more: 1 / 0)
+        loop.call_soon_threadsafe(hub.warm)
+        wait_for(lambda: hub.tasks[-1].get_name() == "warm" and hub.tasks[-1].done())
+
+    assert watch(sam).next("board") == ""
+
+
 def test_nobody_watching_costs_no_query(hub, monkeypatch):
     looks = []
     monkeypatch.setattr(board, "versions", lambda **more: looks.append(1) or {})
