@@ -1,4 +1,4 @@
-"""Who did or saw what: plain rows that are only ever added."""
+"""Who did or saw what, rows that are only ever added; and what people chose for themselves."""
 
 from django.conf import settings
 from django.db import models
@@ -23,3 +23,19 @@ class AuditRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.verb} {self.subject}"
+
+
+class Choice(models.Model):
+    """What one person chose, by the name of what it is about."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="choices")
+    name = models.CharField(max_length=40)
+    value = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name"], name="choice_once_per_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.name}"

@@ -14,11 +14,14 @@ from hashlib import sha256
 from typing import Any
 
 from django.db.models import Count, Q, Sum
-from django.template.loader import render_to_string
+from django.template.loader import get_template
+from django.utils.safestring import SafeString, mark_safe
 
-from calls import countdown, fold, wishes
+from calls import countdown, finding, fold, wishes
+from calls.attention import Attention, attention
 from calls.commands import LANES, why_not
 from calls.countdown import Countdown
+from calls.fragments import Glimpse, Handles, Party, Seen, fragment, href
 from calls.models import REASONS, Call, CallQuerySet, Command, Guard, Kind
 from calls.sounds.names import plain
 from calls.wishes import Wish
@@ -36,7 +39,8 @@ class Slot:
     label: str
     way: str  # press: at once; ask: a form first; sure, why: asks back in place
     why_not: str
-    pending: Wish | None
+    pending: bool
+    href: str
 
     @property
     def reasons(self) -> list[tuple[str, str]]:
@@ -50,7 +54,8 @@ class Leg:
 
     call: Call
     place: int  # 1 leads
-    slots: list[Slot]
+    many: bool  # there are others, so it has to be named
+    slots: tuple[Slot, ...]
     wishes: list[Wish]
     recording_wish: Wish | None
     guard: Countdown | None
@@ -58,6 +63,10 @@ class Leg:
     @property
     def id(self) -> str:
         return f"leg-{self.call.pk.hex[:12]}"
+
+    @property
+    def url(self) -> str:
+        return href("calls:detail", self.call.pk)
 
     @property
     def customer(self) -> str:
@@ -83,6 +92,33 @@ class Leg:
         return plain(self.call.sound_medium)
 
     @property
+    def controls(self) -> SafeString:
+        """Return the buttons, rendered before if they looked the same."""
+        shown = Handles(self.id, self.place, self.customer, self.slots, self.many)
+        return fragment("calls/_controls.html", shown)
+
+    def glimpse(self, *, control: bool) -> Glimpse:
+        """Return what changes of a leg while it is on the board, times aside."""
+        call, may_answer = self.call, self.may_answer
+        has_button = may_answer or call.sound != fold.Sound.SILENT
+        seen = Seen(
+            call.pk if has_button else None,
+            call.line,
+            call.ended_inferred,
+            call.sound,
+            call.sound_medium,
+            call.transcribing,
+        )
+        name = self.id if has_button else ""
+        return Glimpse(name, self.place, may_answer, seen, self.medium, self.many, control)
+
+    def party(self, row: str) -> Party:
+        """Return who talks, for a row."""
+        return Party(
+            row, self.url, self.customer, self.caller_name, self.call.direction, self.ours
+        )
+
+    @property
     def may_answer(self) -> bool:
         return not why_not(self.call, Kind.ANSWER)
 
@@ -106,6 +142,7 @@ class Conversation:
     at: datetime
     commands: dict[object, list[Command]] = field(repr=False)
     guards: dict[object, Guard] = field(repr=False)
+    attention: Attention
 
     @property
     def id(self) -> str:
@@ -119,6 +156,27 @@ class Conversation:
     def is_live(self) -> bool:
         return any(call.is_live for call in self.legs)
 
+    @property
+    def tiles(self) -> list[str]:
+        """Return the tiles of the board that count it, and that show it when they are chosen."""
+        recordings = {call.recording for call in self.legs if call.is_live}
+        belongs = {
+            "live": self.is_live,
+            "recording": fold.Recording.ON in recordings,
+            "paused": fold.Recording.PAUSED in recordings,
+            "problems": bool(self.attention.needs),
+        }
+        return [name for name, holds in belongs.items() if holds]
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """Return what a board is sorted by: first what needs a person, then by age."""
+        return self.attention.rank, int(self.order), self.id
+
+    @property
+    def haystack(self) -> str:
+        return finding.haystack(self.legs)
+
 
 def row_id(key: str) -> str:
     """Return the id of a conversation's row on the page."""
@@ -126,28 +184,41 @@ def row_id(key: str) -> str:
 
 
 def conversations(*, now: datetime, keys: Collection[str] | None = None) -> list[Conversation]:
-    """Return what is on the board at a moment, oldest first; three queries."""
-    shown = _on_board(now)
-    if keys is not None:
-        shown = shown.filter(conversation__in=keys)
-    legs = Call.objects.filter(conversation__in=shown.values("conversation"))
+    """Return what is on the board: first what needs a person, then by age; three queries."""
+    wanted = _on_board(now).values("conversation") if keys is None else keys
+    legs = Call.objects.filter(conversation__in=wanted)
     together: defaultdict[str, list[Call]] = defaultdict(list)
     for call in legs.eldest_first():
         together[call.conversation].append(call)
     all_legs = [call for calls in together.values() for call in calls]
     commands, guards = wishes.newest(all_legs), countdown.guards(all_legs)
-    found = (_conversation(key, calls, commands, guards, now) for key, calls in together.items())
-    return sorted(found, key=lambda conversation: int(conversation.order))
+    found = [
+        _conversation(key, calls, commands, guards, now)
+        for key, calls in together.items()
+        if any(call.is_live or _ended_lately(call, now) for call in calls)
+    ]
+    return sorted(found, key=lambda conversation: conversation.place)
+
+
+def _ended_lately(call: Call, now: datetime) -> bool:
+    return (
+        call.line == fold.Line.ENDED
+        and call.closed_at is not None
+        and call.closed_at > now - timedelta(seconds=ENDED_STAYS_S)
+    )
 
 
 def versions(*, now: datetime) -> dict[str, int]:
     """Return, for each conversation on the board, a number that grows with every change."""
     shown = Call.objects.filter(conversation__in=_on_board(now).values("conversation"))
-    sums = shown.values("conversation").annotate(changes=Sum("version"), size=Count("pk"))
-    return {
-        row["conversation"]: row["changes"] + VERSION_PER_LEG * row["size"]
-        for row in sums.order_by()
-    }
+    return sums(shown)
+
+
+def sums(calls: CallQuerySet) -> dict[str, int]:
+    """Return the versions of the conversations of these calls."""
+    each = calls.order_by().values_list("conversation")
+    counted = each.annotate(changes=Sum("version"), size=Count("pk"))
+    return {key: changes + VERSION_PER_LEG * size for key, changes, size in counted}
 
 
 def of_call(call: Call, *, now: datetime) -> Conversation:
@@ -178,33 +249,66 @@ def _conversation(
         at=now,
         commands=commands,
         guards=guards,
+        attention=attention(legs, commands, guards, now),
     )
 
 
 def row(conversation: Conversation, *, control: bool) -> str:
     """Render a conversation for everybody who may control calls, or for everybody who may not."""
-    return render_to_string("calls/_row.html", context(conversation, control=control)).strip()
+    return rows(conversation, [control])[control]
 
 
-def context(conversation: Conversation, *, control: bool) -> dict[str, Any]:
-    """Return what the templates of a conversation need."""
+def rows(conversation: Conversation, controls: Collection[bool]) -> dict[bool, str]:
+    """Render a conversation for those who may control calls, those who may not, or both."""
+    shown = context(conversation)
+    template, is_live = get_template("calls/_row.html"), conversation.is_live
+    words = [f"is-{shown['lead'].call.line}", *(f"in-{tile}" for tile in conversation.tiles)]
+    party = shown["lead"].party(conversation.id)
+    shown |= {
+        "id": mark_safe(conversation.id),  # noqa: S308  (hexadecimal)
+        "is_live": is_live,
+        "classes": " ".join(words),
+        "rank": conversation.attention.rank,
+        "find": conversation.haystack,
+        "needs": conversation.attention.words,
+        "who": fragment("calls/_who.html", party),
+        "links": fragment("calls/_links.html", party),
+    }
+    rendered = {}
+    for control in controls:
+        line = shown["lead"].glimpse(control=control)
+        sound = shown["sounding"].glimpse(control=control)
+        rendered[control] = template.render(
+            shown
+            | {
+                "control": control,
+                "line": fragment("calls/_line.html", line),
+                "sound": fragment("calls/_sound.html", sound) if is_live else "",
+                "controls": shown["lead"].controls if control and is_live else "",
+            }
+        ).strip()
+    return rendered
+
+
+def context(conversation: Conversation) -> dict[str, Any]:
+    """Return what the templates of a conversation need, besides the right to control."""
     lead, *others = legs(conversation)
+    last = [leg.wishes[-1] for leg in (lead, *others) if leg.wishes]
     return {
         "conversation": conversation,
         "lead": lead,
         "others": others,
         "recorded": _first(lead, others, lambda it: it.recording != fold.Recording.OFF),
         "sounding": _first(lead, others, lambda it: it.sound != fold.Sound.SILENT),
-        "control": control,
+        "note": max(last, key=lambda wish: wish.command.requested_at, default=None),
         "now": conversation.at,
     }
 
 
 def legs(conversation: Conversation) -> list[Leg]:
     """Return the legs with all that is said about them, the leading one first."""
-    now = conversation.at
     return [
-        _leg(call, place, conversation.commands[call.pk], conversation.guards.get(call.pk), now)
+        _leg(call, place, conversation, many=len(conversation.legs) > 1)
         for place, call in enumerate(conversation.legs, start=1)
     ]
 
@@ -213,20 +317,20 @@ def _first(lead: Leg, others: list[Leg], holds: Callable[[Call], bool]) -> Leg:
     return next((leg for leg in (lead, *others) if holds(leg.call)), lead)
 
 
-def _leg(
-    call: Call, place: int, commands: list[Command], guard: Guard | None, now: datetime
-) -> Leg:
+def _leg(call: Call, place: int, conversation: Conversation, *, many: bool) -> Leg:
+    commands, guard = conversation.commands[call.pk], conversation.guards.get(call.pk)
     return Leg(
         call=call,
         place=place,
+        many=many,
         slots=slots(call, commands),
         wishes=wishes.worth_saying(commands),
         recording_wish=wishes.pending(commands, LANES["recording"]),
-        guard=Countdown(guard, call, now) if guard is not None else None,
+        guard=Countdown(guard, call, conversation.at) if guard is not None else None,
     )
 
 
-def slots(call: Call, commands: list[Command]) -> list[Slot]:
+def slots(call: Call, commands: list[Command]) -> tuple[Slot, ...]:
     """Return the buttons of a call: always the same places, each with what fits the state."""
     last = _doubted_after(call, commands)
     starts = call.recording == fold.Recording.OFF or (
@@ -252,10 +356,19 @@ def slots(call: Call, commands: list[Command]) -> list[Slot]:
         else ("captions", Kind.TRANSCRIPTION_START, "Captions", "ask"),
         ("hangup", Kind.HANGUP, "Hang up", "sure"),
     ]
-    return [
-        Slot(place, kind, label, way, why_not(call, kind), wishes.pending(commands, [kind]))
+    open_now = {command.kind for command in commands if command.is_open}
+    return tuple(
+        Slot(
+            place,
+            kind,
+            label,
+            way,
+            why_not(call, kind),
+            kind in open_now,
+            href("calls:command", call.pk, kind),
+        )
         for place, kind, label, way in choices
-    ]
+    )
 
 
 def _doubted_after(call: Call, commands: list[Command]) -> Command | None:

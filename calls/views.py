@@ -55,12 +55,12 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _context(request: HttpRequest, call: Call) -> dict[str, object]:
-    control = may(request.user, Right.CONTROL)
     conversation = board.of_call(call, now=timezone.now())
     legs = board.legs(conversation)
     leg = next(leg for leg in legs if leg.call.pk == call.pk)
     return {
-        **board.context(conversation, control=control),
+        **board.context(conversation),
+        "control": may(request.user, Right.CONTROL),
         "call": leg.call,
         "leg": leg,
         "legs": legs,

@@ -31,6 +31,7 @@ DOING = {
     Kind.TRANSCRIPTION_START: "Starting captions",
     Kind.TRANSCRIPTION_STOP: "Stopping captions",
 }
+LABELS: dict[str, str] = dict(Kind.choices)
 TROUBLE = {
     Command.State.FAILED: "Failed",
     Command.State.EXPIRED: "Not sent",
@@ -63,7 +64,7 @@ class Wish:
 
     @property
     def label(self) -> str:
-        return str(self.command.get_kind_display())
+        return LABELS.get(self.command.kind, self.command.kind)
 
     @property
     def who(self) -> str:
@@ -168,6 +169,16 @@ def worth_saying(commands: Sequence[Command]) -> list[Wish]:
         if command.is_open
         or command is commands[-1]
         or (command.state in TROUBLE and latest[command.kind] is command)
+    ]
+
+
+def troubles(commands: Sequence[Command]) -> list[Wish]:
+    """Keep the trouble that no later wish of its kind mended."""
+    latest = {command.kind: command for command in commands}
+    return [
+        Wish(command)
+        for command in commands
+        if command.state in TROUBLE and latest[command.kind] is command
     ]
 
 

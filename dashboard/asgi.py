@@ -50,6 +50,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
     """Open what runs beside the requests, and close it when the last request is answered."""
     await receive()
     live.hub.start()
+    live.hub.warm()
     intake.start()
     end_streams_first()
     end_with_the_server()

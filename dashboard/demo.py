@@ -37,6 +37,7 @@ def environment(simulator: str, key: SigningKey, api_key: str) -> dict[str, str]
         "TELNYX_CONNECTION_ID": settings.TELNYX_CONNECTION_ID or CONNECTION_ID,
         "TELNYX_PUBLIC_KEYS": f"{given},{public}" if given else public,
         "TELNYX_MEDIA_ALLOW": f"{simulator}/telephony-recorder-prod/",
+        "PRACTICE_CALLS_URL": f"{simulator}/_simulator/calls",
     }
 
 

@@ -9,7 +9,8 @@ are bounded: whoever falls behind gets the whole board again instead of the back
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -20,7 +21,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calls.ring import LIVE
-from dashboard.screen import News, Screen, frame
+from dashboard.packing import pack
+from dashboard.screen import Screen, frame
 from dashboard.viewers import Audience, Client, audience_of
 
 logger = logging.getLogger(__name__)
@@ -59,6 +61,16 @@ class Hub:
             steps.append(self._listen)
         self.tasks = [asyncio.create_task(_repeat(step), name=step.__name__) for step in steps]
 
+    def warm(self) -> None:
+        """Have the board ready for those who come back after a restart; without haste or fuss."""
+        self.tasks.append(asyncio.create_task(self._warm(), name="warm"))
+
+    async def _warm(self) -> None:
+        try:
+            await self.in_thread(self.screen.warm)
+        except Exception as exc:  # the database is away: the first look tells everybody
+            logger.info("live: the board cannot be read ahead: %s", exc)
+
     def close(self) -> None:
         """End every stream at once and take no new one; browsers come back by themselves."""
         self.is_open = False
@@ -92,9 +104,9 @@ class Hub:
 
     async def look(self) -> None:
         """Read what changed and tell everybody; on a fault keep what we have."""
-        present = list(self.clients)  # who joins meanwhile asks for the next look
+        present = {client: client.is_behind for client in self.clients}  # later ones ask again
         try:
-            news = await self.in_thread(partial(self.screen.look, present))
+            told = await self.in_thread(partial(self._read, present))
         except Exception as exc:  # the database is away, or a row cannot be rendered
             if self.is_healthy:
                 logger.exception("live: the board cannot be read: %s", exc)
@@ -103,24 +115,38 @@ class Hub:
         was_stale = not self._is_fresh()
         self.is_healthy = True
         self.read_at, self.read_at_ms = time.monotonic(), _now_ms()
-        self._tell(present, news)
+        for clients, raw, is_whole in told:
+            kept_up = [client for client in clients if client.is_behind == is_whole]
+            for client in kept_up:
+                client.is_behind = False
+            if raw:
+                self._tell(kept_up, raw + self._clock() * is_whole)
         if was_stale:
             self._give_sign()
 
-    def _tell(self, clients: Collection[Client], news: News) -> None:
-        """Queue for each client what it lacks, put together once for all of a kind."""
-        made: dict[tuple[Audience, str, bool], bytes] = {}
-        for client in self.clients.intersection(clients):
-            kind = (client.audience, client.conversation, client.is_behind)
-            if kind not in made:
-                made[kind] = (
-                    self.screen.whole(client) + self._clock()
-                    if client.is_behind
-                    else self.screen.part(client, news)
-                )
-            client.is_behind = False
-            if made[kind]:
-                client.offer(made[kind])
+    def _read(self, present: Mapping[Client, bool]) -> list[tuple[list[Client], bytes, bool]]:
+        """Look, and put together what each client lacks, in part or whole, once for all alike."""
+        news = self.screen.look(present)
+        kinds: defaultdict[tuple[bool, Audience, str], list[Client]] = defaultdict(list)
+        for client, is_behind in present.items():
+            kinds[is_behind, client.audience, client.conversation].append(client)
+        return [
+            (clients, self.screen.whole(clients[0]), True)
+            if is_behind
+            else (clients, self.screen.part(clients[0], news), False)
+            for (is_behind, *_), clients in kinds.items()
+        ]
+
+    def _tell(self, clients: Iterable[Client], raw: bytes) -> None:
+        """Queue the same bytes for clients, compressed once for those who want it so."""
+        there = [client for client in clients if client in self.clients]
+        packed = [client for client in there if client.is_packed]
+        if packed:
+            piece, heard = pack(raw, {client.heard for client in packed})
+            for client in packed:
+                client.heard = heard
+        for client in there:
+            client.offer(piece if client.is_packed else raw)
 
     def _clock(self) -> bytes:
         """Return a sign of life: the server's time, or since when the board is stale."""
@@ -132,10 +158,14 @@ class Hub:
         return time.monotonic() - self.read_at < FRESH_S
 
     def _give_sign(self) -> None:
+        """Tell who sees the board that it is true now, or that it is not."""
         sign = self._clock()
+        kinds: defaultdict[tuple[Audience, str], list[Client]] = defaultdict(list)
         for client in self.clients:
             if not client.is_behind or not self.is_healthy:  # else its first look is under way
-                client.offer(sign)
+                kinds[client.audience, client.conversation].append(client)
+        for clients in kinds.values():
+            self._tell(clients, sign)
 
     # The tasks, one step each
 

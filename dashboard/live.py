@@ -2,11 +2,13 @@
 
 board    every row, first and whenever the browser fell behind
 rows     rows that changed       gone   the ids of rows that left
-status   the counts and notices  clock  the server's time: what you see is true now
+counts   the numbers on the tiles       status the notices
+clock    the server's time: what you see is true now
 stale    the time of the last true board, when the database is away
 bye      sign in again           changed  with ?conversation=KEY its version, instead of rows
 
-Nothing depends on Last-Event-ID: whoever comes back sees the whole board.
+Nothing depends on Last-Event-ID: whoever comes back sees the whole board. Where the browser takes
+gzip, the board is sent compressed; rows carry no secret of a session that its size could betray.
 """
 
 import asyncio
@@ -22,6 +24,7 @@ from django.db import Error
 from django.http import parse_cookie
 
 from dashboard.hub import MOST_CLIENTS, Hub
+from dashboard.packing import HEAD, accepts_gzip, pack
 from dashboard.viewers import END, Audience, Client, audience_of
 
 logger = logging.getLogger(__name__)
@@ -38,7 +41,9 @@ HEADERS = [
     (b"cache-control", b"no-cache, no-transform"),
     (b"x-accel-buffering", b"no"),
     (b"x-content-type-options", b"nosniff"),
+    (b"vary", b"accept-encoding"),
 ]
+GZIP = (b"content-encoding", b"gzip")
 
 hub = Hub()
 
@@ -61,13 +66,17 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     if audience is None:
         await _refuse(send, 401, "Sign in to see live calls.")
         return
-    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    conversation = query.get("conversation", [""])[0].replace("\0", "")  # PostgreSQL chokes
+    offers = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
+    is_packed = not conversation and accepts_gzip(offers)
+    headers = [*HEADERS, GZIP] if is_packed else HEADERS
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     if scope["method"] == "HEAD":
         await send({"type": "http.response.body", "body": b""})
-    else:
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        conversation = query.get("conversation", [""])[0].replace("\0", "")  # PostgreSQL chokes
-        await _show(Client(session_key, audience, conversation=conversation), receive, send)
+        return
+    client = Client(session_key, audience, conversation=conversation, is_packed=is_packed)
+    await _show(client, receive, send)
 
 
 def _session_key(scope: Scope) -> str:
@@ -96,6 +105,8 @@ async def _show(client: Client, receive: Receive, send: Send) -> None:
 
 async def _feed(client: Client, send: Send) -> None:
     text = f"retry: {random.randint(*RETRY_MS)}\n\n".encode()  # noqa: S311  (no secret)
+    if client.is_packed:
+        text = HEAD + pack(text)[0]
     while text != END:
         message = {"type": "http.response.body", "body": text, "more_body": True}
         async with asyncio.timeout(STALLED_S):

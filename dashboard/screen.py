@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Sum
 from django.utils import timezone
 
 from calls import board
@@ -17,13 +16,22 @@ from calls.models import Call
 from dashboard import home
 from dashboard.viewers import Client
 
-STATUS_GAP_S = 0.5  # the counts cost more queries than the rows
+STATUS_GAP_S = 0.5  # the notices cost more queries than the rows
 
 
 def frame(event: str, text: str) -> bytes:
-    """Return one event of the stream: a `data` line for each line of the text."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join([f"event: {event}", *(f"data: {line}" for line in lines), "", ""]).encode()
+    """Return one event of the stream."""
+    return _event(event, lines(text))
+
+
+def lines(text: str) -> bytes:
+    """Return a text as data of an event: each of its lines is one of them."""
+    each = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(f"data: {line}" for line in each).encode()
+
+
+def _event(event: str, *data: bytes) -> bytes:
+    return b"\n".join([f"event: {event}".encode(), *data, b"", b""])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +40,11 @@ class Row:
 
     id: str
     version: int
-    order: int
-    html: Mapping[bool, str]
+    place: tuple[int, int, str]  # on a board that is sorted
+    needs: str  # what a person should look at
+    until: datetime | None  # when time alone changes the row
+    tiles: Collection[str]
+    data: Mapping[bool, bytes]  # its HTML, ready to be sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,8 @@ class News:
 
     changed: Collection[str]  # keys
     gone: list[str]  # row ids
-    statuses: Collection[bool]  # the right to operate of those whose counts changed
+    counts: bool
+    statuses: Collection[bool]  # the right to operate of those whose notices changed
     conversations: Collection[str]  # keys of those that pages of a call watch
 
 
@@ -51,30 +63,39 @@ class Screen:
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
+        self.counts: dict[str, int] = {}
         self.statuses: dict[bool, str] = {}
         self.status_due = 0.0
         self.versions: dict[str, int] = {}  # of the conversations that pages of a call watch
+
+    def warm(self) -> None:
+        """Render every row before anybody asks: after a restart all browsers come at once."""
+        self.rows = self._rows(timezone.now(), {True, False})
 
     def look(self, clients: Collection[Client]) -> News:
         """Read and render what changed for these clients; a look that fails changes nothing."""
         now = timezone.now()
         audiences = {client.audience for client in clients if not client.conversation}
-        rows, statuses = self.rows, self.statuses
+        rows, counts, statuses = self.rows, self.counts, self.statuses
         if audiences:
             rows = self._rows(now, {audience.control for audience in audiences})
-            statuses = self._statuses(now, {audience.operate for audience in audiences})
+            counts = home.counts(row.tiles for row in rows.values())
+            operates = {audience.operate for audience in audiences}
+            statuses = self._statuses(now, operates, is_empty=not counts[home.ALL])
         versions = _versions({client.conversation for client in clients} - {""})
         news = News(
-            changed=[key for key, row in rows.items() if self._version(key) != row.version],
+            changed=[key for key, row in rows.items() if self._stamp(key) != _stamp(row)],
             gone=[row.id for key, row in self.rows.items() if key not in rows],
+            counts=counts != self.counts,
             statuses=[key for key in statuses if statuses[key] != self.statuses.get(key)],
             conversations=[key for key in versions if versions[key] != self.versions.get(key)],
         )
-        self.rows, self.statuses, self.versions = rows, statuses, versions
+        self.rows, self.counts = rows, counts
+        self.statuses, self.versions = statuses, versions
         return news
 
-    def _version(self, key: str) -> int | None:
-        return self.rows[key].version if key in self.rows else None
+    def _stamp(self, key: str) -> tuple[int, str] | None:
+        return _stamp(self.rows[key]) if key in self.rows else None
 
     def _rows(self, now: datetime, controls: set[bool]) -> dict[str, Row]:
         """Return the rows of the board, rendering only what changed or was not needed before."""
@@ -82,37 +103,36 @@ class Screen:
         kept = {
             key: row
             for key, row in self.rows.items()
-            if versions.get(key) == row.version and row.html.keys() >= controls
+            if versions.get(key) == row.version
+            and (row.until is None or row.until > now)
+            and row.data.keys() >= controls
         }
         missing = [key for key in versions if key not in kept]
         found = board.conversations(now=now, keys=missing) if missing else []
-        return kept | {
-            conversation.key: Row(
-                id=board.row_id(conversation.key),
-                version=conversation.version,
-                order=int(conversation.order),
-                html={control: board.row(conversation, control=control) for control in controls},
-            )
-            for conversation in found
-        }
+        return kept | {conversation.key: _row(conversation, controls) for conversation in found}
 
-    def _statuses(self, now: datetime, operates: set[bool]) -> dict[bool, str]:
-        """Return the counts, read twice a second at most and for those who have none yet."""
+    def _statuses(self, now: datetime, operates: set[bool], *, is_empty: bool) -> dict[bool, str]:
+        """Return the notices, read twice a second at most and for those who have none yet."""
         is_due = time.monotonic() >= self.status_due
         if is_due:
             self.status_due = time.monotonic() + STATUS_GAP_S
         wanted = operates if is_due else operates - self.statuses.keys()
         return self.statuses | {
-            operate: home.status_html(now=now, operate=operate) for operate in wanted
+            operate: home.status_html(now=now, operate=operate, is_empty=is_empty)
+            for operate in wanted
         }
 
     def whole(self, client: Client) -> bytes:
         """Return everything a client should see."""
         if client.conversation:
             return frame("changed", str(self.versions.get(client.conversation, 0)))
-        rows = sorted(self.rows.values(), key=lambda row: (row.order, row.id))
-        html = "".join(row.html[client.audience.control] for row in rows)
-        return frame("board", html) + frame("status", self.statuses[client.audience.operate])
+        rows = sorted(self.rows.values(), key=lambda row: row.place)
+        data = [row.data[client.audience.control] for row in rows] or [b"data: "]
+        return (
+            _event("board", *data)
+            + self._counts()
+            + frame("status", self.statuses[client.audience.operate])
+        )
 
     def part(self, client: Client, news: News) -> bytes:
         """Return what changed for a client that has seen the rest."""
@@ -120,21 +140,40 @@ class Screen:
             return self.whole(client) if client.conversation in news.conversations else b""
         sent = b""
         if news.changed:
-            rows = (self.rows[key].html[client.audience.control] for key in news.changed)
-            sent += frame("rows", "".join(rows))
+            rows = (self.rows[key].data[client.audience.control] for key in news.changed)
+            sent += _event("rows", *rows)
         if news.gone:
             sent += frame("gone", json.dumps(news.gone))
+        if news.counts:
+            sent += self._counts()
         if client.audience.operate in news.statuses:
             sent += frame("status", self.statuses[client.audience.operate])
         return sent
+
+    def _counts(self) -> bytes:
+        return frame("counts", json.dumps(self.counts))
+
+
+def _row(conversation: board.Conversation, controls: Collection[bool]) -> Row:
+    return Row(
+        id=conversation.id,
+        version=conversation.version,
+        place=conversation.place,
+        needs=conversation.attention.words,
+        until=conversation.attention.until,
+        tiles=conversation.tiles,
+        data={
+            control: lines(html) for control, html in board.rows(conversation, controls).items()
+        },
+    )
+
+
+def _stamp(row: Row) -> tuple[int, str]:
+    return row.version, row.needs
 
 
 def _versions(keys: Collection[str]) -> dict[str, int]:
     """Return the versions of conversations, also of those that left the board long ago."""
     if not keys:
         return {}
-    calls = Call.objects.filter(conversation__in=keys).order_by().values("conversation")
-    return {
-        row["conversation"]: row["changes"] + board.VERSION_PER_LEG * row["size"]
-        for row in calls.annotate(changes=Sum("version"), size=Count("pk"))
-    }
+    return board.sums(Call.objects.filter(conversation__in=keys))

@@ -139,6 +139,9 @@ TELNYX_MEDIA_ALLOW = env.words("TELNYX_MEDIA_ALLOW") or [
     "https://telephony-recorder-prod.s3.amazonaws.com/",
 ]
 
+# Where a POST of {"from", "to", "talk"} makes a stand-in for Telnyx ring this desk: for practice.
+PRACTICE_CALLS_URL = env.url("PRACTICE_CALLS_URL", "", "https", "http")
+
 # Recordings
 
 PAUSE_GUARD_S = env.whole("PAUSE_GUARD_S", 120, least=5, most=3600)

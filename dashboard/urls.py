@@ -2,11 +2,13 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from calls import intake
-from dashboard import connect, health, home, problem_pages, signin
+from dashboard import connect, health, home, practice, problem_pages, signin
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("favicon.ico", home.icon),
+    path("view/", home.keep_view, name="view"),
+    path("calls/practice/", practice.start, name="practice"),
     path("login/", signin.SignIn.as_view(), name="login"),
     path("logout/", signin.sign_out, name="logout"),
     re_path(r"^webhooks/telnyx/?$", intake.webhook, name="webhook"),

@@ -9,6 +9,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest
 
 from access.policies import Right, may
+from dashboard.packing import Piece, pack
 
 QUEUE = 64  # frames one browser may lag behind
 END = b""
@@ -47,9 +48,18 @@ def audience_of(session_key: str) -> Audience | None:
 class Client:
     """One open stream: whose it is, what it shows, and what was not sent to it yet."""
 
-    def __init__(self, session_key: str, audience: Audience, *, conversation: str = "") -> None:
+    def __init__(
+        self,
+        session_key: str,
+        audience: Audience,
+        *,
+        conversation: str = "",
+        is_packed: bool = False,
+    ) -> None:
         self.session_key = session_key
         self.audience = audience
+        self.is_packed = is_packed  # what is offered to it has to be compressed
+        self.heard: Piece | None = None
         self.conversation = conversation  # the one whose changes matter; "" for the whole board
         self.is_behind = True  # the next look sends everything
         self.is_over = False
@@ -69,9 +79,12 @@ class Client:
         """Let the stream send these last words, then end."""
         self.is_over = True
         self._forget()
+        if self.is_packed and last_words:
+            last_words, _ = pack(last_words)
         self.queue.put_nowait(last_words)
         self.queue.put_nowait(END)
 
     def _forget(self) -> None:
+        self.heard = None
         while not self.queue.empty():
             self.queue.get_nowait()

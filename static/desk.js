@@ -40,27 +40,16 @@
     (place?.querySelector("summary") || place)?.focus({ preventScroll: true });
   };
 
-  const added = (element) => {
-    htmx.process(element);
-    tick(element.parentElement || element);
-  };
-
-  const replace = (old, fresh) => {
-    if (Number(fresh.dataset.version) < Number(old.dataset.version)) return false;
-    const kept = remember(old);
-    old.replaceWith(fresh);
-    added(fresh);
-    restore(kept);
-    return true;
-  };
-
   const changed = (keys) => {
     for (const element of document.querySelectorAll("[data-conversation]")) {
       if (keys.includes(element.dataset.conversation)) htmx.trigger(element, "tapeline:changed");
     }
   };
 
-  window.tapeline = { replace, added, changed, tick };
+  let ticking = () => [document];
+  const tickOnly = (roots) => (ticking = roots);
+
+  window.tapeline = { changed, tick, tickOnly };
 
   // What was just done, said once
 
@@ -116,7 +105,7 @@
       const template = document.createElement("template");
       template.innerHTML = serverResponse;
       const fresh = template.content.querySelector("tr");
-      if (fresh) replace(target, fresh);
+      if (fresh) window.tapeline.board.put(fresh);
     } else if (target !== dialogBody) {
       kept = remember(target);
     }
@@ -132,7 +121,7 @@
       kept = undefined;
     }
     count();
-    tick();
+    tick(target);
   });
 
   const FAULTS = {
@@ -235,9 +224,7 @@
     say("Copied.");
   });
 
-  const rows = document.getElementById("board-rows");
-  if (rows) new MutationObserver(() => tick(rows)).observe(rows, { childList: true });
-  setInterval(tick, 1000, document);
+  setInterval(() => ticking().forEach((root) => tick(root)), 1000);
   tick();
   count();
 })();

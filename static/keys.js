@@ -8,6 +8,7 @@
 const SETTING = "tapeline-keys";
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
 const TYPING = "input, textarea, select, [contenteditable]:not([contenteditable=false])";
+const BETWEEN_MS = 1500; // two keys of one action
 const MOST_LISTED = 4; // keys of one action; more are a row of keys
 const PRESSABLE = "button, a[href], summary, [role=button]";
 
@@ -38,14 +39,23 @@ const nameOf = (event) => {
   return shiftKey && (isLetter || !isCharacter) ? `Shift+${name}` : name;
 };
 
+let begun = ""; // the first key of two
+let forget = 0;
+
+const begins = (name) => [...actions.keys()].some((key) => key.startsWith(`${name} `));
+
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || isOff()) return;
   const { target } = event;
   if (!(target instanceof Element) || target.closest(TYPING) || target.closest("dialog")) return;
   const name = nameOf(event);
   if ((name === "Space" || name === "Enter") && target.closest(PRESSABLE)) return;
-  const run = actions.get(name);
-  if (run && run(event) !== false) event.preventDefault();
+  const run = actions.get(begun + name);
+  const isFirst = !begun && begins(name);
+  clearTimeout(forget);
+  begun = isFirst ? `${name} ` : "";
+  if (isFirst) forget = setTimeout(() => (begun = ""), BETWEEN_MS);
+  else if (run && run(event) !== false) event.preventDefault();
 });
 
 // Help
@@ -64,7 +74,7 @@ const shown = (key) => {
   return names.map((name) => NAMES[name] || (name.length === 1 ? name.toUpperCase() : name)).join("+");
 };
 
-const kbd = (key) => element("kbd", { textContent: shown(key) });
+const kbd = (key) => element("kbd", { textContent: key.split(" ").filter(Boolean).map(shown).join(" ") });
 
 const listed = (keys) =>
   keys.length > MOST_LISTED
@@ -120,3 +130,7 @@ export function openHelp() {
 }
 
 register("Help", "?", "Show this list", openHelp);
+
+for (const link of document.querySelectorAll("[data-go]")) {
+  register("Go to", `g ${link.dataset.go}`, link.textContent, () => link.click());
+}

@@ -1,5 +1,5 @@
 // The live stream: keeps the board (or a call's page) true, and says when it no longer is.
-// dashboard/live.py lists the events. Uses window.tapeline of desk.js to put rows in place.
+// dashboard/live.py lists the events; board.js puts rows in place.
 (() => {
   const place = document.querySelector("[data-live-url]");
   if (!place) return;
@@ -7,11 +7,9 @@
   const QUIET_MS = 10_000; // without a sign of life: say so
   const LOST_MS = 30_000; // then nobody may act on what is shown
   const DEAD_MS = 15_000; // an open connection that says nothing: make another
-  const AIM_MS = 2000; // a pointer that moved over the rows this lately is about to press
   const BACKOFF_MS = [1000, 2000, 4000, 8000, 15_000];
 
   const isBoard = place.id === "board-rows";
-  const status = document.getElementById("board-status");
   const freshness = document.getElementById("freshness");
   const clockZone = document.body.dataset.zone || undefined; // else the browser's
   const url = new URL(place.dataset.liveUrl, location.href);
@@ -25,91 +23,12 @@
   const time = (ms) =>
     new Date(ms).toLocaleTimeString("en-GB", { hour12: false, timeZone: clockZone });
 
-  // Rows
-
-  const waiting = new Map(); // row id -> the row that will replace one under an open question
-
-  const asks = (row) => row.querySelector("details.sure[open]") !== null;
-
-  const put = (fresh) => {
-    leaving.delete(fresh.id);
-    const old = document.getElementById(fresh.id);
-    if (!old) {
-      insert(fresh);
-    } else if (asks(old)) {
-      waiting.set(fresh.id, fresh); // what a finger is about to press stays where it is
-    } else if (Number(fresh.dataset.version) > Number(old.dataset.version)) {
-      window.tapeline.replace(old, fresh);
-    }
-  };
-
-  const insert = (fresh) => {
-    const order = Number(fresh.dataset.order);
-    const after = [...place.children].find((row) => Number(row.dataset.order) > order);
-    place.insertBefore(fresh, after || null);
-    window.tapeline.added(fresh);
-  };
-
-  const remove = (id) => {
-    waiting.delete(id);
-    const row = document.getElementById(id);
-    if (!row) return;
-    if (row.contains(document.activeElement)) freshness?.closest("[tabindex], main")?.focus();
-    row.remove();
-  };
-
-  const parse = (html) => {
-    const template = document.createElement("template");
-    template.innerHTML = html;
-    return [...template.content.children].filter((row) => row.id);
-  };
-
-  // Rows that leave and notices that come move what is below them: not under a hand that aims.
-
-  const leaving = new Set(); // row ids
-  let news = null; // the newest status
-  let aimedAt = -Infinity;
-  if (isBoard) place.addEventListener("pointermove", () => (aimedAt = performance.now()));
-
-  const settle = () => {
-    if (performance.now() - aimedAt >= AIM_MS) {
-      leaving.forEach(remove);
-      leaving.clear();
-      if (status && news !== null) {
-        status.innerHTML = news;
-        window.tapeline.added(status);
-      }
-      news = null;
-    }
-    for (const [id, fresh] of waiting) {
-      const old = document.getElementById(id);
-      if (old && asks(old)) continue;
-      waiting.delete(id);
-      if (old) put(fresh);
-    }
-  };
-
   // Events
 
   let version = Number(place.dataset.version) || null;
 
   const on = {
-    board: (html) => {
-      const rows = parse(html);
-      const ids = new Set(rows.map((row) => row.id));
-      for (const old of [...place.children]) if (!ids.has(old.id)) leaving.add(old.id);
-      rows.forEach(put);
-      settle();
-    },
-    rows: (html) => parse(html).forEach(put),
-    gone: (ids) => {
-      JSON.parse(ids).forEach((id) => leaving.add(id));
-      settle();
-    },
-    status: (html) => {
-      news = html;
-      settle();
-    },
+    ...window.tapeline.board?.on, // board.js puts rows in place
     clock: (ms) => {
       clock.offset = Number(ms) - Date.now();
     },
@@ -211,7 +130,7 @@
       if (mayReload) location.reload();
       return;
     }
-    settle();
+    window.tapeline.board?.settle();
     if (document.hidden) return;
     if (source && Date.now() - heardAt >= DEAD_MS) open();
     show();

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from nacl.signing import SigningKey
 
 from calls import intake as door
-from dashboard.bench import click, comparison, figures, intake, machine, memory, webhooks
+from dashboard.bench import board, click, comparison, figures, intake, machine, memory, webhooks
 from dashboard.bench.databases import Database
 from dashboard.bench.stage import Broken, Stage
 from tests.conftest import KEY
@@ -195,7 +195,7 @@ def test_percentiles_and_spreads_are_those_of_the_values():
 
 
 def test_a_bench_that_does_not_exist_is_named():
-    with pytest.raises(CommandError, match="'intakes' is none of intake, click, memory"):
+    with pytest.raises(CommandError, match="'intakes' is none of intake, click, board, memory"):
         call_command("bench", "intakes")
 
 
@@ -205,3 +205,20 @@ def test_rows_are_read_past_django(tmp_path):
     database.rows("INSERT INTO some VALUES ('one')")
 
     assert list(database.rows("SELECT name FROM some")) == [("one",)]
+
+
+def test_the_board_is_the_same_for_all_under_load_and_after_a_kill():
+    sizes = board.Sizes(30, 10, 40, 1.5, kills=1, kill_watchers=4, kill_ends=0)
+
+    measured = board.run(sizes, lambda line: None)
+
+    load, kills = measured["load"], measured["kills"]
+    assert load["bytes_per_row"] < board.TARGETS["bytes_per_row"]
+    assert load["cpu_share_of_polling"] > 0
+    assert 0 < load["rows_told"] <= load["webhooks"] == 60
+    assert load["boards"] == {"read": 4, "read_and_same": 4, "heard": 6, "heard_the_same": 6}
+    wrong = [kills[name] for name in ("phantom_rows", "lost_rows", "old_rows")]
+    assert (wrong, kills["late"]) == ([0, 0, 0], 0)
+    said = "\n".join(board.lines(measured))
+    assert "bytes on the wire per changed row" in said
+    assert "killed 1 times" in said

@@ -6,6 +6,7 @@ import queue
 import re
 import threading
 import time
+import zlib
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from django.db import OperationalError
 from django.test import Client as Browser
 from django.utils import timezone
 
-from calls import board, projection
+from calls import attention, board, projection
 from calls.models import Call
 from dashboard import hub as hub_module
 from dashboard import live, screen
@@ -62,6 +63,7 @@ class Stream:
         self.headers = {}
         self.raw = b""
         self.is_over = False
+        self.unpack = None
         self.may_read = threading.Event()
         self.may_read.set()
         self.leaving = asyncio.Event()
@@ -86,9 +88,12 @@ class Stream:
             await asyncio.sleep(0.01)
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], dict(message["headers"])
+            if self.headers.get(b"content-encoding") == b"gzip":
+                self.unpack = zlib.decompressobj(wbits=31)
             return
         self.raw += message["body"]
-        for block in message["body"].decode().split("\n\n"):
+        text = self.unpack.decompress(message["body"]) if self.unpack else message["body"]
+        for block in text.decode().split("\n\n"):
             name = re.search(r"^event: (.*)$", block, re.M)
             if name:
                 lines = re.findall(r"^data: (.*)$", block, re.M)
@@ -261,7 +266,7 @@ def test_first_comes_the_whole_board_then_the_counts_and_the_time(watch, sam):
 
     stream = watch(sam)
 
-    assert stream.names_until("clock") == ["board", "status", "clock"]
+    assert stream.names_until("clock") == ["board", "counts", "status", "clock"]
     again = watch(sam)
     assert len(rows_of(again.next("board"))) == 2
     assert abs(int(again.next("clock")) / 1000 - time.time()) < 2
@@ -270,8 +275,8 @@ def test_first_comes_the_whole_board_then_the_counts_and_the_time(watch, sam):
 def test_those_who_may_not_control_get_rows_without_controls(watch, sam, lee):
     call_row()
 
-    assert "<button" in watch(sam).next("board")
-    assert "<button" not in watch(lee).next("board")
+    assert "formaction" in watch(sam).next("board")
+    assert "formaction" not in watch(lee).next("board")
 
 
 def test_a_change_sends_the_changed_row_alone(watch, sam):
@@ -407,6 +412,73 @@ def test_every_line_of_a_text_is_a_data_line(text, sent):
     assert frame("e", text) == sent
 
 
+def test_a_pause_that_becomes_a_long_one_is_marked_though_nothing_happened(watch, sam):
+    since = timezone.now() - attention.LONG_PAUSE + timedelta(seconds=0.5)
+    call_row(recording="paused", recording_since_ours=since)
+    stream = watch(sam)
+    assert "Paused for long" not in stream.next("board")
+    assert json.loads(stream.next("counts"))["problems"] == 0
+
+    assert "Paused for long" in stream.next("rows")
+    assert json.loads(stream.next("counts"))["problems"] == 1
+
+
+# Compressed
+
+VERSION = board.VERSION_PER_LEG
+GZIP = [(b"accept-encoding", b"deflate, gzip;q=0.9")]
+
+
+def test_a_browser_that_takes_gzip_reads_what_the_others_read(watch, sam):
+    calls = [call_row(number) for number in range(30)]
+    plain, packed = watch(sam), watch(sam, headers=GZIP)
+    assert packed.next("board") == plain.next("board")
+    assert b"content-encoding" not in plain.headers
+
+    for number, line in enumerate((Call.Line.HELD, Call.Line.BRIDGED), start=1):
+        for call in calls[:3]:
+            projection.touch(call, line=line)
+        wanted = {board.row_id(call.conversation): VERSION + number for call in calls[:3]}
+        for stream in (plain, packed):
+            seen = {}
+            while seen != wanted:
+                seen |= rows_of(stream.next("rows"))
+    assert len(packed.raw) < len(plain.raw) / 5
+
+
+def test_who_takes_gzip_joins_lags_and_leaves_in_words(hub, watch, sam, monkeypatch):
+    monkeypatch.setattr(hub_module, "TICK_S", 0.0)
+    call = call_row()
+    slow, quick = watch(sam, headers=GZIP), watch(sam, headers=GZIP)
+    slow.next("clock")
+    quick.next("clock")
+    slow.may_read.clear()
+    for _ in range(3 * QUEUE):
+        projection.touch(call)
+        live.hub.tasks[0].get_loop().call_soon_threadsafe(live.hub.wanted.set)
+        quick.next("rows")
+        if any(client.is_behind for client in live.hub.clients):
+            break
+    slow.may_read.set()
+    slow.next("board")
+    late = watch(sam, headers=GZIP)
+    late.next("board")
+    projection.touch(call)
+    for stream in (slow, quick, late):
+        assert rows_of(stream.next("rows"))
+
+    sam.groups.clear()
+
+    assert slow.next("bye") == quick.next("bye") == "signed out"
+
+
+def test_a_page_of_a_call_is_not_worth_compressing(watch, sam):
+    stream = watch(sam, query=b"conversation=x", headers=GZIP)
+    stream.next("changed")
+
+    assert b"content-encoding" not in stream.headers
+
+
 # Cost
 
 
@@ -418,9 +490,9 @@ def test_a_changed_row_is_rendered_once_per_audience_for_any_number_of_browsers(
     for stream in streams:
         stream.next("clock")
     rendered = []
-    real = board.row
+    real = board.rows
     monkeypatch.setattr(
-        board, "row", lambda row, control: rendered.append(control) or real(row, control=control)
+        board, "rows", lambda row, controls: rendered.extend(controls) or real(row, controls)
     )
 
     projection.touch(call)
@@ -439,6 +511,27 @@ def test_the_first_reader_of_another_role_gets_every_row_and_the_others_get_none
 
     projection.touch(calls[0])
     assert list(rows_of(first.next("rows"))) == [board.row_id(calls[0].conversation)]
+
+
+def test_a_board_read_ahead_is_not_rendered_again_for_those_who_come(
+    hub, loop, watch, sam, lee, monkeypatch
+):
+    call_row()
+    loop.call_soon_threadsafe(hub.warm)
+    wait_for(lambda: hub.screen.rows)
+    monkeypatch.setattr(board, "rows", lambda row, controls: 1 / 0)
+
+    for user in (sam, lee):
+        assert len(rows_of(watch(user).next("board"))) == 1
+
+
+def test_a_database_that_is_away_at_the_start_stops_nobody(hub, loop, watch, sam, monkeypatch):
+    with monkeypatch.context() as outage:
+        outage.setattr(board, "versions", lambda **more: 1 / 0)
+        loop.call_soon_threadsafe(hub.warm)
+        wait_for(lambda: hub.tasks[-1].get_name() == "warm" and hub.tasks[-1].done())
+
+    assert watch(sam).next("board") == ""
 
 
 def test_nobody_watching_costs_no_query(hub, monkeypatch):
@@ -649,7 +742,7 @@ def test_who_keeps_the_right_is_not_disturbed(hub, watch, sam, monkeypatch):
     wait_for(lambda: len(checks) > 3)
 
     assert not stream.is_over
-    assert stream.names_until("clock") == ["board", "status", "clock"]
+    assert stream.names_until("clock") == ["board", "counts", "status", "clock"]
 
 
 def test_a_browser_that_leaves_is_forgotten_at_once(hub, watch, sam):

@@ -53,10 +53,18 @@ def _steps(count: int, start: datetime) -> Iterator[tuple[str, Leg, datetime]]:
             left -= min(left, len(legs))
 
 
-def signed(event_type: str, leg: Leg, at: datetime, *, key: SigningKey, port: int) -> Webhook:
+def signed(
+    event_type: str,
+    leg: Leg,
+    at: datetime,
+    *,
+    key: SigningKey,
+    port: int,
+    caller: tuple[str, str] = ("+13129457420", "JORDAN SMITH"),
+) -> Webhook:
     """Return one event of a leg as Telnyx would post it now."""
     event_id = str(uuid.uuid4())
-    body = json.dumps(_body(event_id, event_type, leg, at)).encode()
+    body = json.dumps(_body(event_id, event_type, leg, at, *caller)).encode()
     stamp = str(int(time.time()))
     signature = base64.b64encode(key.sign(f"{stamp}|".encode() + body).signature).decode()
     head = (
@@ -68,14 +76,16 @@ def signed(event_type: str, leg: Leg, at: datetime, *, key: SigningKey, port: in
     return Webhook(event_id, head.encode() + body)
 
 
-def _body(event_id: str, event_type: str, leg: Leg, at: datetime) -> dict[str, object]:
+def _body(
+    event_id: str, event_type: str, leg: Leg, at: datetime, number: str, name: str
+) -> dict[str, object]:
     started = _text(at - timedelta(seconds=5))
     payload: dict[str, object] = {
         **leg._asdict(),
         "connection_id": "2684641123236054244",
         "client_state": None,
         "start_time": started,
-        "from": "+13129457420",
+        "from": number,
         "to": "+18005550101",
         "tags": ["support", "bench"],
     }
@@ -83,7 +93,7 @@ def _body(event_id: str, event_type: str, leg: Leg, at: datetime) -> dict[str, o
         payload |= {
             "direction": "incoming",
             "state": "parked",
-            "caller_id_name": "JORDAN SMITH",
+            "caller_id_name": name,
             "offered_codecs": "G722,PCMU,PCMA",
             "connection_codecs": "G722,PCMU,PCMA",
             "shaken_stir_attestation": "A",

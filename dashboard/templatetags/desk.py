@@ -4,7 +4,7 @@ Times are shown in the site's zone, with UTC in their title; the page names the 
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 
 import phonenumbers
@@ -67,7 +67,12 @@ def moment(value: datetime | None) -> str:
 def _time(value: datetime | None, shape: str) -> str | SafeString:
     if value is None:
         return NOTHING
-    here = timezone.localtime(value)
+    return _written(value, shape, timezone.get_current_timezone())
+
+
+@lru_cache(8192)
+def _written(value: datetime, shape: str, zone: tzinfo) -> SafeString:
+    here = timezone.localtime(value, zone)
     offset = here.strftime("%z")
     return format_html(
         '<time datetime="{}" title="{} UTC, here UTC{}:{}">{}</time>',

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dashboard.bench import align, click, intake, library, machine, memory
+from dashboard.bench import align, board, click, intake, library, machine, memory
 from dashboard.bench.stage import Broken
 
 MOST_MINUTES = 240  # of generated speech; it is made in memory
-BENCHES = {bench.NAME: bench for bench in (intake, click, memory, align, library)}
+BENCHES = {bench.NAME: bench for bench in (intake, click, board, memory, align, library)}
 
 
 class Command(BaseCommand):
@@ -26,6 +26,15 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--minutes", type=float, default=align.Sizes.minutes, help="of align's longest call"
+        )
+        parser.add_argument(
+            "--board-seconds",
+            type=float,
+            default=board.Sizes.seconds,
+            help="of changes on the board; 0 for none",
+        )
+        parser.add_argument(
+            "--kills", type=int, default=board.Sizes.kills, help="of the board's web process"
         )
         parser.add_argument(
             "--database",
@@ -75,6 +84,10 @@ class Command(BaseCommand):
             return intake.run(sizes, self.say)
         if name == click.NAME:
             return click.run(click.Sizes(), self.say)
+        if name == board.NAME:
+            return board.run(
+                board.Sizes(seconds=options["board_seconds"], kills=options["kills"]), self.say
+            )
         if name == align.NAME:
             return align.run(align.Sizes(options["minutes"]), self.say)
         if name == library.NAME:
