@@ -16,10 +16,10 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.template.loader import render_to_string
 
-from calls import countdown, fold, wishes
+from calls import countdown, fold, listening, wishes
 from calls.commands import LANES, why_not
 from calls.countdown import Countdown
-from calls.models import REASONS, Call, CallQuerySet, Command, Guard, Kind
+from calls.models import LISTEN, REASONS, Call, CallQuerySet, Command, Guard, Kind
 from calls.sounds.names import plain
 from calls.wishes import Wish
 
@@ -81,6 +81,11 @@ class Leg:
     def medium(self) -> str:
         """Return what plays, in the words of people."""
         return plain(self.call.sound_medium)
+
+    @property
+    def listener(self) -> listening.Listener | None:
+        """Return who listens in on this leg's conversation through it, if it is for that."""
+        return listening.listener(self.call)
 
     @property
     def may_answer(self) -> bool:
@@ -250,8 +255,11 @@ def slots(call: Call, commands: list[Command]) -> list[Slot]:
         ("captions", Kind.TRANSCRIPTION_STOP, "Stop captions", "press")
         if call.transcribing
         else ("captions", Kind.TRANSCRIPTION_START, "Captions", "ask"),
+        ("listen", LISTEN, "Listen in", "ask"),
         ("hangup", Kind.HANGUP, "Hang up", "sure"),
     ]
+    if call.supervises_id:
+        choices = listening.SLOTS
     return [
         Slot(place, kind, label, way, why_not(call, kind), wishes.pending(commands, [kind]))
         for place, kind, label, way in choices
