@@ -62,6 +62,8 @@ class ListenForm(forms.Form):
         super().__init__(data, initial=initial, auto_id="listen-%s")
         self.legs, self.lines = legs, lines
         self.fields["phone"].widget.attrs |= {"autocomplete": "tel", "inputmode": "tel"}
+        if not number:
+            self.fields["phone"].widget.attrs["data-focus"] = True
         self.fields["shown"].suggestions = list(lines)  # type: ignore[attr-defined]
         self.fields["shown"].widget.attrs["list"] = "listen-shown_list"
 

@@ -1,4 +1,4 @@
-"""Placing a call: numbers in any spelling, our own numbers offered, refusals that name the input."""
+"""Placing a call: numbers in any spelling, our own offered, refusals that name the input."""
 
 import pytest
 
