@@ -7,6 +7,7 @@ A handler writes rows only. What happens next is decided where the row is held, 
 once mint one command. What people do goes before: a rule never repeats or undoes it.
 """
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +24,8 @@ from calls.ring import ring
 from calls.telnyx import payloads
 from calls.telnyx.values import JSON, text
 from calls.wishes import name
+
+logger = logging.getLogger(__name__)
 
 LATE = timedelta(seconds=60)  # after the answer, a recording is not begun any more
 LOOK_AGAIN = timedelta(seconds=30)  # a leg's answer wakes the row; this is for a lost one
@@ -46,6 +49,7 @@ def active() -> list[RecordRule]:
 
 
 @handles("call.answered")
+@handles("call.bridged")  # the answer's own webhook may be lost
 def answered(event: WebhookEvent, told: payloads.Event, call: Call) -> None:
     """Put the conversation before the rules, or look at it again."""
     if call.supervises_id or not RecordRule.objects.filter(enabled=True, deleted_at=None).exists():
@@ -85,8 +89,12 @@ def advance_due(*, overdue: timedelta = timedelta()) -> int:
     due = RuleFiring.objects.filter(state__in=RuleFiring.OPEN, due_at__lte=now - overdue)
     keys = list(due.order_by("due_at").values_list("pk", "conversation")[:ROUND])
     for key, conversation in keys:
-        with transaction.atomic():
-            _advance(key, conversation)
+        try:
+            with transaction.atomic():
+                _advance(key, conversation)
+        except Exception as exc:  # one conversation must hold up no other, and no command
+            logger.exception("rule for conversation %s: %s", conversation, exc)
+            RuleFiring.objects.filter(pk=key).update(due_at=timezone.now() + LOOK_AGAIN)
     return len(keys)
 
 
@@ -245,7 +253,7 @@ def _too_late(call: Call) -> str:
     with Telnyx's.
     """
     heard = WebhookEvent.objects.filter(
-        call_leg_id=call.call_leg_id, event_type="call.answered"
+        call_leg_id=call.call_leg_id, event_type__in=["call.answered", "call.bridged"]
     ).order_by("received_at")
     event = heard.first()
     if event is None:

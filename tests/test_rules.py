@@ -232,12 +232,12 @@ def test_in_any_order_and_however_often_it_is_one_recording(order, steps, post):
     RecordRule.objects.get_or_create(name="All")
     customer = incoming()
     sides = {"customer": customer, "agent": outgoing(customer[0]["call_session_id"])}
-    ids = {}
+    ids, began = {}, timezone.now()
     for (side, name), step in zip(order, steps, strict=True):
         legs, ends = sides[side]
         event_id = ids.setdefault((side, name), str(uuid.uuid4()))
-        now = timezone.now().isoformat()
-        post(payload(name, id=event_id, occurred_at=now, **legs, **ends))
+        at = (began + timedelta(seconds=0.1 * STORY.index((side, name)))).isoformat()
+        post(payload(name, id=event_id, occurred_at=at, **legs, **ends))
         if step:
             events.apply_due()
             rules.advance_due()
@@ -278,6 +278,28 @@ def test_a_webhook_that_came_a_minute_late_begins_nothing(happen, late_s, does):
     happen(incoming(), occurred_at=at)
 
     assert bool(asked()) is does
+
+
+def test_a_lost_answer_is_known_by_the_bridge(happen):
+    rule()
+    side = incoming()
+    happen(side, "call.initiated")
+
+    call = happen(side, "call.bridged")
+
+    assert [command.call for command in asked()] == [call]
+
+
+def test_a_rule_made_during_a_call_leaves_it_alone(happen):
+    side = incoming()
+    happen(side)
+    WebhookEvent.objects.update(received_at=timezone.now() - timedelta(seconds=90))
+    rule()
+
+    happen(side, "call.bridged")
+
+    assert asked() == []
+    assert "before the desk could act" in firing().reason
 
 
 def test_a_call_that_ended_meanwhile_is_not_recorded(happen, deliver):
@@ -417,6 +439,43 @@ def test_a_rule_that_is_switched_off_during_its_announcement_records_nothing(hap
 
 
 # Housekeeping
+
+
+def test_a_conversation_that_fails_holds_up_no_other(deliver, monkeypatch):
+    rule()
+    for _ in range(2):
+        ids, ends = incoming()
+        deliver("call.initiated", **ids, **ends)
+        deliver("call.answered", **ids, **ends)
+    poison = RuleFiring.objects.order_by("due_at").first()
+    decide = rules._decide
+
+    def fail_once(firing, legs):
+        if firing.pk == poison.pk:
+            raise RuntimeError("no")
+        decide(firing, legs)
+
+    monkeypatch.setattr(rules, "_decide", fail_once)
+    rules.advance_due()
+
+    assert len(asked()) == 1
+    poison.refresh_from_db()
+    assert (poison.state, poison.due_at > timezone.now()) == ("waiting", True)
+
+
+def test_a_second_press_hears_that_the_rule_asked_already(happen, client, sam):
+    rule()
+    call = happen(incoming())
+    client.force_login(sam)
+
+    page = client.post(
+        f"/calls/{call.pk}/commands/record_start/",
+        {"format": "mp3", "channels": "dual"},
+        follow=True,
+    ).content.decode()
+
+    assert "the desk, rule “Sales” asked already at" in page
+    assert len(asked()) == 1
 
 
 def test_without_rules_nothing_is_written(happen):
