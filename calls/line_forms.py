@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from calls import numbers
-from calls.models import Call, Phone, RecordRule
+from calls.models import Call, MediaFile, Phone, RecordRule
 from calls.rules import announcement, recording
 from calls.telnyx import checks, words
 from calls.telnyx.parameters import Invalid, clean
@@ -124,7 +124,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # Django takes none 
             "line": "A number of yours in any spelling, its beginning with * as +1800*, or empty "
             "for every line.",
             "phrase": "Up to 3,000 characters. Whoever is on the line by then hears it.",
-            "media_name": "The name of a sound stored at Telnyx.",
+            "media_name": "Its name in the library, or another name stored at Telnyx.",
             "wait_s": "From 1 to 60. The recording starts when the announcement ends, at the "
             "latest after so long.",
             "must_be_heard": "If Telnyx refuses the announcement, nothing is recorded.",
@@ -142,12 +142,14 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # Django takes none 
         kwargs.setdefault("auto_id", "rule-%s")
         super().__init__(*args, **kwargs)
         self.lines = lines
+        self.library = list(MediaFile.objects.filter(state=MediaFile.State.READY))
         wait = self.fields["wait_s"]
         wait.help_text = self.Meta.help_texts["wait_s"]
         wait.unit = "s"  # type: ignore[attr-defined]
         self.fields["phrase"].widget.attrs |= {"rows": 3, "maxlength": 3000}
         for name, offered in (
             ("line", list(lines)),
+            ("media_name", [it.media_name for it in self.library]),
             ("voice", list(words.VOICES)),
             ("language", list(words.SPEAK_LANGUAGES)),
             ("transcription_language", list(words.TRANSCRIPTION_LANGUAGES)),
@@ -171,6 +173,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # Django takes none 
                 )
             return f"{digits}*"
         return read_address(written, like=next(iter(self.lines), ""))
+
+    def clean_media_name(self) -> str:
+        """Take a sound by its name in the library, else by the name that it has at Telnyx."""
+        written = self.cleaned_data["media_name"].strip()
+        named = (it.media_name for it in self.library if it.name.lower() == written.lower())
+        return next(named, written)
 
     def clean(self) -> dict[str, Any]:
         """Check what the rule will ask for as if it were asked now."""

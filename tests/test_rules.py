@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from access.models import AuditRow
 from calls import board, commands, events, rules
-from calls.models import Call, Command, RecordRule, RuleFiring, WebhookEvent
+from calls.models import Call, Command, MediaFile, RecordRule, RuleFiring, WebhookEvent
 from calls.rule_pages import failure
 from tests.conftest import leg, payload
 
@@ -591,6 +591,30 @@ def test_wrong_rules_are_told_apart(client, olga, wrong, said):
     assert answer.status_code == 422
     assert said in answer.content.decode()
     assert not RecordRule.objects.exists()
+
+
+def test_a_sound_of_the_library_goes_by_its_name(client, olga):
+    now = timezone.now()
+    MediaFile.objects.create(
+        name="Notice",
+        media_name="tapeline-notice-0123456789ab",
+        path="x",
+        format="mp3",
+        size_bytes=1,
+        duration_ms=1,
+        sha256="x",
+        origin="x",
+        treatment="x",
+        since=now,
+        state="ready",
+    )
+    client.force_login(olga)
+
+    post = FIELDS | {"line": "", "announcement": "play", "media_name": "notice"}
+    page = client.post("/rules/new/", post, follow=True).content.decode()
+
+    assert RecordRule.objects.get().media_name == "tapeline-notice-0123456789ab"
+    assert "play <q>notice</q>, then record" in page
 
 
 def test_the_page_of_a_rule_says_what_it_did(happen, client, olga, sam):

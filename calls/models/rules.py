@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from calls.models.call import Call
 from calls.models.command import Command
+from calls.sounds.names import plain
 
 
 class RecordRule(models.Model):
@@ -52,6 +53,11 @@ class RecordRule(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("calls:rule", args=[self.pk])
+
+    @property
+    def sound(self) -> str:
+        """Return the stored sound in the words of people."""
+        return plain(self.media_name)
 
 
 class RuleFiring(models.Model):
