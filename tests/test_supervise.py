@@ -152,6 +152,37 @@ def test_a_role_that_nobody_knows_of_is_in_doubt(simulator, deliver, pair, sam):
     assert "Nobody knows who hears them: press a role again to be sure." in text(row(customer))
 
 
+@pytest.mark.parametrize(
+    ("fault", "said", "role"),
+    [
+        (
+            {"do": "status", "status": 422, "body": {"errors": [{"title": "Bad luck"}]}},
+            "Failed. Telnyx refused: Bad luck Nothing changed on the call.",
+            "monitor",
+        ),
+        ({"do": "drop"}, "Still trying: The line to Telnyx dropped", "monitor"),
+        ({"do": "apply_then_drop"}, "Still trying: The line to Telnyx dropped", "whisper"),
+        ({"do": "status", "status": 429}, "Still trying: Telnyx asks to slow down", "monitor"),
+    ],
+)
+def test_a_switch_through_faults(simulator, deliver, pair, sam, fault, said, role):
+    customer, agent = pair
+    one = listening_leg(deliver, agent, sam)
+    until(lambda: truth(simulator, one)["line"] == "answered", within_s=5)
+    simulator.fault(action="switch_supervisor_role", times=1, **fault)
+    supervise.switch(one, "whisper", by=sam, request_id="press-1")
+
+    commands.send_due()
+    assert said in text(row(customer))
+    assert truth(simulator, one)["supervisor_role"] == role
+    Command.objects.filter(state="sending").update(due_at=timezone.now())
+    commands.send_due()
+
+    one.refresh_from_db()
+    assert one.supervisor_role == truth(simulator, one)["supervisor_role"]
+    assert one.supervisor_role == ("monitor" if "refused" in said else "whisper")
+
+
 def test_nobody_opens_anothers_microphone(deliver, pair, sam, django_user_model):
     _, agent = pair
     one = listening_leg(deliver, agent, sam)
