@@ -28,6 +28,7 @@ class Right(TextChoices):
     ANNOTATE = "write notes on recordings"
     CORRECT = "correct transcripts"
     DELETE = "delete recordings"
+    SUPERVISE = "listen in on live calls"
     OPERATE = "operate the desk"
 
 
@@ -40,6 +41,7 @@ HOLDERS: dict[Right, frozenset[Role]] = {
     Right.ANNOTATE: frozenset({Role.SUPERVISOR, Role.REVIEWER}),
     Right.CORRECT: frozenset({Role.SUPERVISOR, Role.REVIEWER}),
     Right.DELETE: frozenset({Role.SUPERVISOR}),
+    Right.SUPERVISE: frozenset({Role.SUPERVISOR}),
     Right.OPERATE: frozenset({Role.OPERATOR}),
 }
 

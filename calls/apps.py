@@ -5,5 +5,6 @@ class CallsConfig(AppConfig):
     name = "calls"
 
     def ready(self) -> None:
-        from calls import trouble  # noqa: F401  (registers the problems of the line)
-        from calls.sounds import handlers  # noqa: F401  (registers what to do with the events)
+        """Register the problems of the line, and what to do with events."""
+        from calls import rules, supervise, trouble  # noqa: F401
+        from calls.sounds import handlers  # noqa: F401

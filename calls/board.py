@@ -17,12 +17,12 @@ from django.db.models import Count, Q, Sum
 from django.template.loader import get_template
 from django.utils.safestring import SafeString, mark_safe
 
-from calls import countdown, finding, fold, wishes
+from calls import countdown, finding, fold, listening, wishes
 from calls.attention import Attention, attention
 from calls.commands import LANES, why_not
 from calls.countdown import Countdown
 from calls.fragments import Glimpse, Handles, Party, Seen, fragment, href
-from calls.models import REASONS, Call, CallQuerySet, Command, Guard, Kind
+from calls.models import LISTEN, REASONS, Call, CallQuerySet, Command, Guard, Kind
 from calls.sounds.names import plain
 from calls.wishes import Wish
 
@@ -117,6 +117,11 @@ class Leg:
         return Party(
             row, self.url, self.customer, self.caller_name, self.call.direction, self.ours
         )
+
+    @property
+    def listener(self) -> listening.Listener | None:
+        """Return who listens in on this leg's conversation through it, if it is for that."""
+        return listening.listener(self.call)
 
     @property
     def may_answer(self) -> bool:
@@ -354,8 +359,11 @@ def slots(call: Call, commands: list[Command]) -> tuple[Slot, ...]:
         ("captions", Kind.TRANSCRIPTION_STOP, "Stop captions", "press")
         if call.transcribing
         else ("captions", Kind.TRANSCRIPTION_START, "Captions", "ask"),
+        ("listen", LISTEN, "Listen in", "ask"),
         ("hangup", Kind.HANGUP, "Hang up", "sure"),
     ]
+    if call.supervises_id:
+        choices = listening.SLOTS
     open_now = {command.kind for command in commands if command.is_open}
     return tuple(
         Slot(

@@ -22,7 +22,18 @@ from django.utils import timezone
 from access import audit
 from calls import fold, projection
 from calls.line import telnyx
-from calls.models import LIVE, SINGLE, SOUNDS, Call, Command, Guard, Kind
+from calls.models import (
+    LISTEN,
+    LIVE,
+    ROLES,
+    SINGLE,
+    SOUNDS,
+    Call,
+    Command,
+    Guard,
+    Kind,
+    RecordRule,
+)
 from calls.telnyx.errors import Rejected, Unavailable
 from calls.telnyx.values import JSON
 
@@ -52,6 +63,7 @@ RULES: dict[str, Rule] = {
     Kind.DIAL: Rule(10, "line", proof_s=10),
     Kind.TRANSCRIPTION_START: Rule(20, "captions"),
     Kind.TRANSCRIPTION_STOP: Rule(30, "captions"),
+    Kind.SWITCH_SUPERVISOR_ROLE: Rule(5, "role"),  # late, somebody would be heard unawares
 }
 LANES = {
     rule.lane: [kind for kind, other in RULES.items() if other.lane == rule.lane]
@@ -84,6 +96,12 @@ def why_not(call: Call, kind: str) -> str:
         return "" if ringing else "Only a ringing incoming call can be answered."
     if not call.is_answered:
         return "The call has not been answered yet."
+    if kind in (Kind.SWITCH_SUPERVISOR_ROLE, *ROLES):
+        if not call.supervises_id:
+            return "This leg listens in on nobody."
+        return "It is so already." if kind == call.supervisor_role else ""
+    if kind == LISTEN:
+        return ""
     if kind == Kind.RECORD_START and recording in (fold.Recording.ON, fold.Recording.PAUSED):
         return "The call is being recorded already."
     if kind in (Kind.RECORD_PAUSE, Kind.RECORD_STOP) and recording == fold.Recording.OFF:
@@ -155,10 +173,11 @@ def mint(
     request_id: str,
     why: str = "",
     due_at: datetime | None = None,
+    rule: RecordRule | None = None,
 ) -> Command:
     """Write a wish down, whatever the call's state; call it in a transaction that holds the call.
 
-    `by` is None where the desk itself wishes.
+    `by` is None where the desk itself wishes, be it for a rule.
     """
     now = timezone.now()
     command = Command.objects.create(
@@ -168,6 +187,7 @@ def mint(
         why=why,
         requested_by_id=by.pk if by is not None else None,
         request_id=request_id,
+        rule=rule,
         requested_at=now,
         expires_at=now + timedelta(seconds=RULES[kind].ttl_s),
         due_at=due_at or now,
@@ -327,11 +347,13 @@ def _call_of(command: Command, answer: Mapping[str, JSON]) -> Call:
     """Return the call's row, held; a dialled call gets one from Telnyx's answer."""
     if command.call is not None:
         return Call.objects.select_for_update().get(pk=command.call.pk)
-    return projection.locked(
+    call = projection.locked(
         str(answer["call_leg_id"]),
         session=str(answer["call_session_id"]),
         control=str(answer["call_control_id"]),
     )
+    projection.join(call, str(command.params.get("supervise_call_control_id") or ""))
+    return call
 
 
 def _refused(command: Command, exc: Rejected) -> None:
@@ -412,6 +434,7 @@ def _follow(command: Command, *, after: timedelta, tries: int) -> None:
         params=command.params,
         why=command.why,
         requested_by_id=command.requested_by_id,
+        rule_id=command.rule_id,
         request_id=f"again-{command.pk}",
         requested_at=now,
         expires_at=now + after + timedelta(seconds=RULES[command.kind].ttl_s),

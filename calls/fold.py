@@ -64,6 +64,8 @@ class Order:
     records_from_answer: bool = False
     medium: str = ""  # playback_start: the media name or URL it asked for
     empties: bool = False  # it takes the sounds that wait out of the queue
+    role: str = ""  # what a supervisor's leg may do: of its dial, and of every switch
+    rule: str = ""  # the name of the rule that asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,15 @@ class CallState:
     hangup_source: str = ""
     recording_since_ours: datetime | None = None  # of the present recording word
     recording_started_ours: datetime | None = None  # of the recording that goes on
+    recording_rule: str = ""  # the rule that began it
     sound_medium: str = ""
     transcribing: bool = False
+    supervisor_role: str = ""  # of a leg that listens in; ROLE_IN_DOUBT if nobody knows
     ended_while_paused: bool = False
     confirmed: Mapping[str, str] = field(default_factory=dict)  # command_id -> event_id
 
 
+ROLE_IN_DOUBT = "doubt"
 # On equal times the lower rank comes first.
 RANKS = {
     "call.initiated": 10,
@@ -143,6 +148,7 @@ def fold(events: Iterable[Event], orders: Iterable[Order] = ()) -> CallState:
     seen = {
         **_parties(facts),
         **_line(facts, end),
+        "supervisor_role": _role(wishes),
         "confirmed": _confirmations(facts, wishes, takes),
     }
     if end is not None:
@@ -219,6 +225,7 @@ class _Take:
     state: Recording
     started: datetime
     since: datetime
+    rule: str = ""
     stopped_by: str = ""
     stop_is_sure: bool = False
     closed_by: str = ""
@@ -248,7 +255,7 @@ def _takes(
         at = order.applied_at or order.sent_at
         sure = order.fate is Fate.APPLIED
         if order.kind == "record_start" or (order.records_from_answer and answered):
-            takes.append(_Take(Recording.ON if sure else Recording.DOUBT, at, at))
+            takes.append(_Take(Recording.ON if sure else Recording.DOUBT, at, at, order.rule))
         elif order.kind in MOVES:
             for take in takes:
                 if take.state is not Recording.OFF:
@@ -286,6 +293,7 @@ def _recording(takes: Sequence[_Take]) -> dict[str, object]:
                     "recording": word,
                     "recording_since_ours": take.since,
                     "recording_started_ours": take.started,
+                    "recording_rule": take.rule,
                 }
     return {}
 
@@ -312,6 +320,16 @@ def _transcribing(orders: Sequence[Order]) -> bool:
         if order.fate is Fate.APPLIED and order.kind.startswith("transcription_"):
             on = order.kind == "transcription_start"
     return on
+
+
+def _role(orders: Sequence[Order]) -> str:
+    """As dialled, then as last switched. A leg that is there was dialled, whatever we heard."""
+    role = ""
+    for order in orders:
+        if order.role:
+            sure = order.fate is Fate.APPLIED or order.kind == "dial"
+            role = order.role if sure else ROLE_IN_DOUBT
+    return role
 
 
 def _confirmations(

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from calls import numbers
 from calls.models import REASONS, Kind
 from calls.telnyx import kinds
 from calls.telnyx.parameters import ACTIONS, Invalid, Parameter, clean
@@ -25,10 +26,16 @@ MAIN: Mapping[str, tuple[str, ...]] = {
     "playback_stop": ("stop",),
     "speak": ("payload", "voice", "language", "target_legs"),
     "transcription_start": ("transcription_tracks", "transcription_engine"),
-    "dial": ("to", "from", "record", "record_format", "record_channels"),
+    "dial": ("to", "from", "timeout_secs", "record", "record_format", "record_channels"),
     "answer": ("record", "record_format", "record_channels", "transcription"),
     "hangup": ("reason",),
 }
+
+# What has a dialog of its own: nobody is to be heard by a stray choice among fifty.
+ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "dial": ("supervise_call_control_id", "supervisor_role"),
+}
+LABELS = {"record-from-answer": "From the answer on"}
 
 # What the desk asks for unless told otherwise.
 DESK: Mapping[str, Mapping[str, str]] = {
@@ -110,6 +117,8 @@ class CommandForm(forms.Form):
             if isinstance(field, ParameterField):
                 field.suggestions = (suggestions or {}).get(name, field.suggestions)
                 if field.suggestions:
+                    if self.kind == "dial" and name == "from":  # the busiest of our numbers
+                        self.initial.setdefault(name, field.suggestions[0])
                     field.widget.attrs["list"] = f"{self[name].auto_id or name}_list"
 
     def clean(self) -> dict[str, Any]:
@@ -124,8 +133,13 @@ class CommandForm(forms.Form):
         return self.cleaned_data
 
     def given(self) -> dict[str, Any]:
-        """Return the values by parameter, as they were typed."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "why"}
+        """Return the values by parameter, as they were typed; numbers in Telnyx's spelling."""
+        typed = {name: value for name, value in self.cleaned_data.items() if name != "why"}
+        if self.kind != Kind.DIAL:
+            return typed
+        own = getattr(self.fields.get("from"), "suggestions", ())
+        shown = numbers.read(str(typed.get("from") or ""), like=next(iter(own), ""))
+        return typed | {"from": shown, "to": numbers.read(str(typed.get("to") or ""), like=shown)}
 
     def main_fields(self) -> list[forms.BoundField]:
         """Return the fields that people use."""
@@ -151,7 +165,11 @@ def for_kind(kind: str) -> type[CommandForm]:
         pass
 
     KindForm.kind = kind
-    KindForm.base_fields = {it.name: ParameterField(it, desk.get(it.name)) for it in ACTIONS[kind]}
+    KindForm.base_fields = {
+        it.name: ParameterField(it, desk.get(it.name))
+        for it in ACTIONS[kind]
+        if it.name not in ELSEWHERE.get(kind, ())
+    }
     if kind == Kind.RECORD_PAUSE:
         KindForm.base_fields = {"why": ReasonField(), **KindForm.base_fields}
     return KindForm
@@ -166,7 +184,9 @@ def _widget(parameter: Parameter) -> forms.Widget:
             return forms.Select(needed, choices=[unset, ("true", "Yes"), ("false", "No")])
         case kinds.Choice(options):
             choices = [] if parameter.required else [unset]
-            return forms.Select(needed, choices=[*choices, *((word, word) for word in options)])
+            return forms.Select(
+                needed, choices=[*choices, *((word, LABELS.get(word, word)) for word in options)]
+            )
         case kinds.Whole(least, most):
             return forms.NumberInput(typed | {"min": least, "max": most, "step": 1})
         case kinds.Text(longest, lines=True):

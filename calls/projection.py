@@ -16,9 +16,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from calls import fold
-from calls.models import Call, Command, WebhookEvent
+from calls.models import Call, Command, Kind, WebhookEvent
 from calls.ring import LIVE, ring
 from calls.telnyx import payloads
+from calls.telnyx.values import JSON
 
 FIRST_PROBE = timedelta(seconds=3)  # time for the call's other webhooks to come
 QUIET = timedelta(minutes=10)  # a live call that tells nothing for so long is asked about
@@ -78,15 +79,27 @@ def _new(ids: Ids) -> Call:
 def _learn(call: Call, ids: Ids) -> None:
     """Write down ids that the call did not have yet."""
     session = call.call_session_id or ids.session
+    own = call.conversation if call.supervises_id else session or call.conversation
     learnt = {
         "call_control_id": call.call_control_id or ids.control,
         "call_session_id": session,
-        "conversation": session or call.conversation,
+        "conversation": own,
     }
     if any(getattr(call, name) != value for name, value in learnt.items()):
         for name, value in learnt.items():
             setattr(call, name, value)
         Call.objects.filter(pk=call.pk).update(**learnt)
+        Call.objects.filter(supervises=call).update(conversation=own)
+
+
+def join(call: Call, supervised_control_id: str) -> None:
+    """Put the locked leg of a supervisor into the conversation that it listens in on."""
+    if not supervised_control_id or call.supervises_id:
+        return
+    named = Call.objects.filter(call_control_id=supervised_control_id).exclude(pk=call.pk)
+    supervised = named.order_by("-first_heard_at").first()
+    if supervised is not None:
+        touch(call, supervises=supervised, conversation=supervised.conversation)
 
 
 def refold(*calls: Call) -> None:
@@ -130,6 +143,7 @@ def _facts(legs: Collection[str]) -> dict[str, list[Fact]]:
 
 def _orders(calls: Sequence[Call]) -> dict[UUID, list[Command]]:
     sent = Command.objects.filter(call__in=calls, state__in=FATES, first_sent_at__isnull=False)
+    sent = sent.select_related("rule")
     orders: defaultdict[UUID, list[Command]] = defaultdict(list)
     for command in sent:
         if command.call_id:
@@ -149,7 +163,18 @@ def _order(command: Command) -> fold.Order:
         records_from_answer=params.get("record") == "record-from-answer",
         medium=str(params.get("media_name") or params.get("audio_url") or ""),
         empties=command.empties_queue,
+        role=_role(command.kind, params),
+        rule=command.rule.name if command.rule else "",
     )
+
+
+def _role(kind: str, params: Mapping[str, JSON]) -> str:
+    """Return the role that a command gives to a supervisor's leg, "" for any other command."""
+    if kind == Kind.SWITCH_SUPERVISOR_ROLE:
+        return str(params.get("role", ""))
+    if kind == Kind.DIAL and params.get("supervise_call_control_id"):
+        return str(params.get("supervisor_role") or "barge")  # Telnyx's default
+    return ""
 
 
 def _confirm(

@@ -12,6 +12,7 @@ from itertools import islice
 
 from django.conf import settings
 
+from calls import numbers
 from calls.line import telnyx
 from calls.models import Kind
 from calls.sounds.names import OURS
@@ -74,6 +75,8 @@ _shelf = Shelf()
 
 def for_form(kind: str) -> dict[str, Sequence[str]]:
     """Return suggestions by field of a command's form, where there are any."""
+    if kind == Kind.DIAL:
+        return {"from": numbers.own()}
     if not settings.TELNYX_API_KEY:
         return {}
     named = {field: _shelf.names(source) for field, source in FIELDS.get(kind, {}).items()}

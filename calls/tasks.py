@@ -2,12 +2,13 @@
 
 from celery import shared_task
 
-from calls import commands, events
+from calls import commands, events, rules
 
 
 @shared_task
 def control() -> None:
-    """Send the commands that are due."""
+    """Let the rules decide, and send the commands that are due."""
+    rules.advance_due()
     commands.send_due()
 
 

@@ -53,7 +53,7 @@ def entries(call: Call) -> list[Entry]:
     facts = [_fact(event) for event in events.order_by("-received_at", "-id")[:NEWEST_FACTS]]
     wishes = [
         Entry(command.requested_at, wish=Wish(command))
-        for command in call.commands.select_related("requested_by")
+        for command in call.commands.select_related("requested_by", "rule")
     ]
     return sorted([*facts, *wishes, *_watched(call)], key=lambda entry: entry.at)
 

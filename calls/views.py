@@ -24,7 +24,7 @@ from django_htmx.middleware import HtmxDetails
 from access import audit
 from access.models import AuditRow
 from access.policies import Right, may, needs
-from calls import board, commands, guard, suggestions, timeline
+from calls import board, commands, guard, suggestions, supervise, timeline, wishes
 from calls.forms import CommandForm, ReasonForm, for_kind
 from calls.models import Call, Command, Guard, Kind
 from calls.ring import ring
@@ -64,6 +64,7 @@ def _context(request: HttpRequest, call: Call) -> dict[str, object]:
         "call": leg.call,
         "leg": leg,
         "legs": legs,
+        "listening": [wishes.Wish(it) for it in supervise.pending(conversation.legs)],
         "entries": lambda: timeline.entries(call),
         "captions": lambda: _captions(request.user, call),
         "queue": lambda: queue.of(call),

@@ -30,6 +30,7 @@ DOING = {
     Kind.DIAL: "Calling",
     Kind.TRANSCRIPTION_START: "Starting captions",
     Kind.TRANSCRIPTION_STOP: "Stopping captions",
+    Kind.SWITCH_SUPERVISOR_ROLE: "Switching the role",
 }
 LABELS: dict[str, str] = dict(Kind.choices)
 TROUBLE = {
@@ -52,6 +53,11 @@ DIAL_ADVICE = {
     Command.State.EXPIRED: "No call was placed; press again if it is still wanted.",
     Command.State.UNKNOWN: "It may have been placed: look at the board before calling again.",
 }
+LISTEN_ADVICE = {
+    Command.State.FAILED: "Nobody was called, and nobody listens in.",
+    Command.State.EXPIRED: "Nobody was called; press again if it is still wanted.",
+    Command.State.UNKNOWN: "The phone may ring all the same; answered, it only listens.",
+}
 NEWEST = 6  # commands of a leg that its row looks at
 MOST_DIALS = 20  # that the board lists
 
@@ -64,7 +70,14 @@ class Wish:
 
     @property
     def label(self) -> str:
+        if self.listens_in:
+            return "Listen in"
         return LABELS.get(self.command.kind, self.command.kind)
+
+    @property
+    def listens_in(self) -> bool:
+        """Say whether this calls a supervisor's own phone, to hear another call."""
+        return bool(self.command.params.get("supervise_call_control_id"))
 
     @property
     def who(self) -> str:
@@ -79,7 +92,7 @@ class Wish:
     def object(self) -> str:
         """Return what the command is about, beyond its kind."""
         params = self.command.params
-        for field in ("payload", "media_name", "audio_url", "to"):
+        for field in ("payload", "media_name", "audio_url", "to", "role"):
             if isinstance(params.get(field), str):
                 return plain(str(params[field])) if field == "media_name" else str(params[field])
         return ""
@@ -91,6 +104,8 @@ class Wish:
 
     @property
     def doing(self) -> str:
+        if self.listens_in:
+            return "Calling the supervisor's phone"
         return DOING.get(Kind(self.command.kind), "Asking")
 
     @property
@@ -115,6 +130,8 @@ class Wish:
             return RECORDING_IN_DOUBT
         if state == Command.State.EXPIRED and self.command.is_ours:
             return "The desk asks again."
+        if self.listens_in and state in LISTEN_ADVICE:
+            return LISTEN_ADVICE[state]
         if self.command.kind == Kind.DIAL and state in DIAL_ADVICE:
             return DIAL_ADVICE[state]
         return ADVICE.get(state, "")
@@ -135,7 +152,9 @@ def name(user: User | None) -> str:
 
 
 def author(command: Command) -> str:
-    """Return who asked for a command."""
+    """Return who asked for a command: a person, or the desk, perhaps for one of its rules."""
+    if command.rule is not None:
+        return f"the desk, rule “{command.rule}”"
     return "the desk" if command.is_ours else name(command.requested_by)
 
 
@@ -148,7 +167,7 @@ def newest(calls: Sequence[Call]) -> dict[object, list[Command]]:
         Command.objects.filter(call__in=calls)
         .annotate(place=place)
         .filter(Q(place__lte=NEWEST) | Q(state__in=Command.OPEN))
-        .select_related("requested_by")
+        .select_related("requested_by", "rule")
         .order_by("requested_at", "pk")
     )
     known = {call.pk: call for call in calls}

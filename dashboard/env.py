@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
@@ -55,6 +56,16 @@ def url(name: str, default: str, *schemes: str) -> str:
     if value and scheme not in schemes:  # an address may hold a password: do not repeat it
         raise ImproperlyConfigured(
             f"{name} begins with {scheme!r}; it must begin with {'://, '.join(schemes)}://"
+        )
+    return value
+
+
+def country(name: str) -> str:
+    """Return a country's two letters, or nothing. Raises ImproperlyConfigured for others."""
+    value = text(name).upper()
+    if value and value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; it must be the two letters of a country, as DE"
         )
     return value
 

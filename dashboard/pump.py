@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections
 
-from calls import asking, commands, events, guard, reconcile
+from calls import asking, commands, events, guard, reconcile, rules
 from calls.models import Heartbeat
 from calls.sounds import media as library
 from calls.sounds import voices
@@ -72,6 +72,8 @@ def lanes() -> list[Lane]:
         Lane("library sweep", lambda _: library.sweep(), every_s=3600),
         Lane("voices", lambda _: voices.refresh_due(), every_s=2),
         Lane("guards", lambda _: watchman.look()),
+        Lane("rules", lambda wait: rules.advance_due(overdue=wait)),
+        Lane("old rules", lambda _: rules.sweep(), every_s=600),
         Lane("clock", lambda _: commands.watch(), every_s=1),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("questions", lambda _: asking.ask_due(), every_s=0.5),

@@ -216,6 +216,7 @@ USE_I18N = False
 USE_TZ = True
 DATETIME_FORMAT = "j M Y H:i:s"  # the admin's; a second matters in a timeline
 TIME_ZONE = env.zone("TIME_ZONE")
+COUNTRY = env.country("COUNTRY")
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"

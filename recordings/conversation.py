@@ -29,7 +29,8 @@ class Leg:
 
 def tell_agent(call: Call) -> None:
     """Write who took or made the call for the centre on the conversation's recordings."""
-    legs = Call.objects.filter(Q(conversation=call.conversation) | Q(pk=call.pk))
+    together = Q(conversation=call.conversation) | Q(pk=call.pk)
+    legs = Call.objects.talking().filter(together)  # a supervisor who listens in took no call
     of_legs = Recording.objects.filter(call__in=legs).select_related("call")
     recordings = list(of_legs)
     if not recordings:

@@ -59,7 +59,9 @@ def of(recording: Recording, legs: Iterable[Call]) -> list[Side]:
 
 def names(recording: Recording) -> tuple[str, str]:
     """Return the names of the two channels."""
-    first = role(recording.call, Call.objects.filter(conversation=recording.call.conversation))
+    first = role(
+        recording.call, Call.objects.talking().filter(conversation=recording.call.conversation)
+    )
     found = NAMES[first], NAMES[FACING[first]]
     return found[::-1] if recording.sides_swapped else found
 

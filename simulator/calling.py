@@ -9,7 +9,13 @@ from simulator.core import Core
 from simulator.legs import Leg, stamp
 
 CODECS = "G722,PCMU,PCMA"
-SIP_CODES = {"user_busy": "486", "call_rejected": "603", "no_answer": "480", "timeout": "487"}
+SIP_CODES = {
+    "not_found": "404",
+    "user_busy": "486",
+    "call_rejected": "603",
+    "no_answer": "480",
+    "timeout": "487",
+}
 COST_PER_MINUTE = {"call-control": 0.0020, "call-recording": 0.0020}
 
 
@@ -262,7 +268,10 @@ def client_state_update(core: Core, leg: Leg, body: Json, now: datetime) -> Answ
 
 def switch_supervisor_role(core: Core, leg: Leg, body: Json, now: datetime) -> Answer:
     """Change how a supervising leg takes part."""
-    if not leg.supervises:
+    supervised = leg.supervises
+    if not supervised:
         raise refused(422, "10015", "The call does not supervise another one.")  # assumed code
+    if not supervised.is_live or not supervised.peer:
+        raise refused(422, "10015", "The supervised call is not bridged.")  # assumed code
     leg.supervisor_role = body["role"]
     return accepted()

@@ -9,7 +9,7 @@ from simulator.legs import Leg, stamp
 
 RING_LIMIT_S = 30
 TIME_LIMIT_S = 14_400  # four hours: Telnyx's limit for every leg
-FAILURES = {"busy": "user_busy", "reject": "call_rejected"}
+FAILURES = {"busy": "user_busy", "reject": "call_rejected", "not_found": "not_found"}
 MACHINE = ("call.machine.detection.ended", "human")
 PREMIUM_MACHINE = ("call.machine.premium.detection.ended", "human_residence")
 
@@ -21,6 +21,8 @@ def dial(core: Core, body: Json, now: datetime) -> Answer:
     linked = core.named(body, "link_to") if body.get("link_to") else None
     watched = "supervise_call_control_id"
     supervised = core.named(body, watched) if body.get(watched) else None
+    if supervised:
+        _check_audible(supervised, watched)
     to = body["to"][0] if isinstance(body["to"], list) else body["to"]
     leg = calling.ring_out(
         core,
@@ -35,6 +37,10 @@ def dial(core: Core, body: Json, now: datetime) -> Answer:
         supervisor_role=body.get("supervisor_role", "barge") if supervised else "",
         **({"call_session_id": linked.call_session_id} if linked else {}),
     )
+    if supervised:  # assumed: without the call it hears, a supervisor's call ends
+        supervised.on_end.append(
+            lambda at: calling.end(core, leg, at, "normal_clearing", "unknown")
+        )
     promised = tape.promise(core, leg, body)
     leg.on_answer += _wishes(core, leg, linked, body)
     ring(core, leg, body.get("timeout_secs") or RING_LIMIT_S, now)
@@ -48,6 +54,14 @@ def dial(core: Core, body: Json, now: datetime) -> Answer:
         "start_time": stamp(now),
     }
     return Answer(200, {"data": told | promised}, took_effect=True)
+
+
+def _check_audible(leg: Leg, field: str) -> None:
+    """Raise Refused for a leg on which there is nothing to hear."""
+    if not leg.is_live:
+        raise refused(422, "90018", "The supervised call has ended.", pointer=f"/{field}")
+    if not leg.answered_at:
+        raise refused(422, "90034", "The supervised call is not answered.", pointer=f"/{field}")
 
 
 def transfer(core: Core, leg: Leg, body: Json, now: datetime) -> Answer:

@@ -31,7 +31,7 @@ class Settings:
     ring_s: float | None = (
         None  # how long a dialled party rings; None: one to three seconds, by seed
     )
-    dial_outcome: Literal["answer", "busy", "no_answer", "reject"] = "answer"
+    dial_outcome: Literal["answer", "busy", "no_answer", "reject", "not_found"] = "answer"
     delivery_timeout_s: float = 2.0  # Telnyx gives a webhook two seconds
     retry_for_s: float = 60.0  # Telnyx's retries of one webhook end within about a minute
     retry_first_s: float = 0.5  # the first wait between attempts; each next one is twice as long

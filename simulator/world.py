@@ -220,6 +220,8 @@ def leg_truth(leg: Leg, now: datetime) -> Json:
         "recording": leg.recording,
         "sound": leg.sound,
         "peer": leg.peer.call_control_id if leg.peer else None,
+        "supervises": leg.supervises.call_control_id if leg.supervises else None,
+        "supervisor_role": leg.supervisor_role,
         "client_state": leg.client_state,
         "transcribing": leg.transcribing is not None,
         "started_at": stamp(leg.start_time),

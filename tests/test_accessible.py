@@ -94,6 +94,9 @@ addresses = {
     "notes": stored.get_absolute_url() + "notes",
     "no such page": "/recordings/nothing/",
     "exports": "/recordings/exports/",
+    "listen in": f"/calls/{stored.call.pk}/commands/listen/",
+    "my phone": "/phone/",
+    "place call": "/calls/",
     "views": "/recordings/views/",
     "missing": "/recordings/missing/",
     "problems": "/problems/",
@@ -101,8 +104,22 @@ addresses = {
     "history": f"{stored.get_absolute_url()}transcript/{text.pk}/history/",
     "correction": f"{stored.get_absolute_url()}transcript/{text.pk}/0/",
 }
+from calls.models import RecordRule, RuleFiring
+rules = [
+    RecordRule.objects.create(
+        name=name, line=line, announcement="speak", phrase="This call is recorded.", enabled=on
+    )
+    for name, line, on in (("Sales", "+1800*", True), ("Support", "+18005550101", False))
+]
+RuleFiring.objects.create(
+    conversation="c", rule=rules[0], call=stored.call, state="failed", due_at=now,
+    answered_at=now, reason="The announcement was not heard: wrong voice.",
+)
 operated = {
     "connect": "/connect/",
+    "rules": "/rules/",
+    "a rule": f"/rules/{rules[0].pk}/",
+    "new rule": "/rules/new/",
     "admin": "/admin/",
     "admin, recordings": "/admin/recordings/recording/",
     "admin, a recording": f"/admin/recordings/recording/{stored.pk}/change/",

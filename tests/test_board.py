@@ -419,12 +419,27 @@ def test_a_call_with_a_hundred_wishes_shows_the_open_and_the_last():
 @pytest.mark.parametrize(
     ("values", "labels"),
     [
-        ({}, ["Record", "Pause", "Say", "Play", "Captions", "Hang up"]),
-        ({"recording": "on"}, ["Stop", "Pause", "Say", "Play", "Captions", "Hang up"]),
-        ({"recording": "paused"}, ["Stop", "Resume", "Say", "Play", "Captions", "Hang up"]),
-        ({"recording": "doubt"}, ["Stop", "Pause", "Say", "Play", "Captions", "Hang up"]),
-        ({"sound": "speaking"}, ["Record", "Pause", "Say", "Stop sound", "Captions", "Hang up"]),
-        ({"transcribing": True}, ["Record", "Pause", "Say", "Play", "Stop captions", "Hang up"]),
+        ({}, ["Record", "Pause", "Say", "Play", "Captions", "Listen in", "Hang up"]),
+        (
+            {"recording": "on"},
+            ["Stop", "Pause", "Say", "Play", "Captions", "Listen in", "Hang up"],
+        ),
+        (
+            {"recording": "paused"},
+            ["Stop", "Resume", "Say", "Play", "Captions", "Listen in", "Hang up"],
+        ),
+        (
+            {"recording": "doubt"},
+            ["Stop", "Pause", "Say", "Play", "Captions", "Listen in", "Hang up"],
+        ),
+        (
+            {"sound": "speaking"},
+            ["Record", "Pause", "Say", "Stop sound", "Captions", "Listen in", "Hang up"],
+        ),
+        (
+            {"transcribing": True},
+            ["Record", "Pause", "Say", "Play", "Stop captions", "Listen in", "Hang up"],
+        ),
     ],
 )
 def test_the_buttons_have_fixed_places(values, labels):
@@ -436,6 +451,7 @@ def test_the_buttons_have_fixed_places(values, labels):
         "say",
         "play",
         "captions",
+        "listen",
         "hangup",
     ]
     assert [slot.label for slot in slots] == labels

@@ -96,6 +96,7 @@ def test_a_value_wins_over_its_file(settings_of, tmp_path):
         ("PUBLIC_URL", "desk.example"),
         ("PUBLIC_URL", "ftp://desk.example"),
         ("TIME_ZONE", "Mars/Olympus"),
+        ("COUNTRY", "Mars"),
         ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mongodb://127.0.0.1/calls"),
         ("REDIS_URL", "127.0.0.1:6379"),

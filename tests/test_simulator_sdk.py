@@ -153,7 +153,9 @@ def test_dial_status_and_supervision(client, stand, call):
     leg = {"call_leg_id": dialled.call_leg_id}
     until(lambda: stand.truth(leg)["line"] == "answered")
     actions = client.calls.actions
+    assert stand.truth(leg)["supervisor_role"] == "monitor"
     assert ok(actions.switch_supervisor_role(dialled.call_control_id, role="barge"))
+    assert stand.truth(leg)["supervisor_role"] == "barge"
     assert ok(actions.hangup(dialled.call_control_id))
     assert client.calls.retrieve_status(dialled.call_control_id).data.end_time
 

@@ -194,6 +194,28 @@ def test_a_supervisor_whispers_to_the_agent_alone():
     assert scene.world.truth(scene.now)[0]["recordings"][0]["lines"][0]["speaker"] == "supervisor"
 
 
+def test_a_supervisor_needs_somebody_to_hear():
+    scene = Scene(settings=Settings(ring_s=0))
+    customer, agent = scene.call()
+    ringing = calling.ring_in(scene.world, "+13125550142", "+18005550101", scene.now, name="X")
+
+    def dial(leg):
+        body = dial_body(supervise_call_control_id=leg.call_control_id)
+        return scene.world.dial(body, scene.now)
+
+    assert codes(dial(ringing)) == (422, ["90034"])
+    supervisor = scene.world.legs[dial(agent).body["data"]["call_control_id"]]
+    alone = scene.world.legs[dial(agent).body["data"]["call_control_id"]]
+    scene.wait(1)
+    assert supervisor.supervisor_role == "barge"  # Telnyx's default, which the desk never uses
+    agent.peer = customer.peer = None
+    answer = scene.command(alone, "switch_supervisor_role", role="whisper")
+    assert codes(answer) == (422, ["10015"])
+    scene.does(agent, "hangup")
+    assert supervisor.line == "ended"
+    assert codes(dial(agent)) == (422, ["90018"])
+
+
 def dial_body(**extra):
     numbers = {"to": "+13125550199", "from": "+18005550101"}
     return {"connection_id": "2684641123236054244", **numbers, **extra}

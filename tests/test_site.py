@@ -249,7 +249,7 @@ def test_htmx_is_told_to_run_nothing_and_to_show_conflicts(client):
     [
         ("sam", ["Live", "Recordings", "Sounds", "Problems"]),
         ("lee", ["Live", "Recordings"]),
-        ("olga", ["Live", "Recordings", "Sounds", "Problems", "Admin"]),
+        ("olga", ["Live", "Recordings", "Sounds", "Problems", "Rules", "Admin"]),
         ("max", []),
     ],
 )

@@ -180,7 +180,10 @@ def official_requests(server):
     actions.stop_transcription(**common)
     actions.answer(record="record-from-answer", **common)
     actions.hangup(**common)
-    official.calls.dial(connection_id="1", from_="+1", to="+2", command_id=COMMAND)
+    actions.switch_supervisor_role(CALL, role="whisper")
+    supervised = {"supervise_call_control_id": CALL, "supervisor_role": "monitor"}
+    numbers = {"connection_id": "1", "from_": "+1", "to": "+2"}
+    official.calls.dial(**numbers, **supervised, command_id=COMMAND)
     official.calls.retrieve_status(CALL)
     official.recordings.retrieve("r")
     official.recordings.delete("r")
@@ -201,9 +204,12 @@ def our_requests(telnyx):
         ("transcription_stop", {}),
         ("answer", {"record": "record-from-answer"}),
         ("hangup", {}),
+        ("switch_supervisor_role", {"role": "whisper"}),
     ]:
         telnyx.act(CALL, action, params, command_id=COMMAND)
-    telnyx.dial({"connection_id": "1", "from": "+1", "to": "+2"}, command_id=COMMAND)
+    supervised = {"supervise_call_control_id": CALL, "supervisor_role": "monitor"}
+    numbers = {"connection_id": "1", "from": "+1", "to": "+2"}
+    telnyx.dial(numbers | supervised, command_id=COMMAND)
     telnyx.call(CALL)
     telnyx.recording("r")
     telnyx.delete_recording("r")
@@ -225,7 +231,7 @@ def test_our_requests_are_those_of_telnyxs_own_library(server, telnyx):
         return request.method, request.path, body, request.headers["Authorization"]
 
     assert [essence(it) for it in ours] == [essence(it) for it in server.requests]
-    assert len(ours) == 17
+    assert len(ours) == 18
 
 
 @pytest.mark.parametrize("odd", ["a/b", "a?b", "a#b", "a%2Fb", "ä ☎", "a\nb", "../x", "a b"])

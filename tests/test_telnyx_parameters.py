@@ -28,6 +28,7 @@ LEAST = {
     "playback_start": {"media_name": "hold"},
     "speak": {"payload": "Hello", "voice": "AWS.Polly.Joanna"},
     "dial": {"to": "+18005550100", "from": "+18005550101", "connection_id": "12"},
+    "switch_supervisor_role": {"role": "monitor"},
 }
 
 
@@ -106,6 +107,7 @@ TAKEN = [
     ("dial", "record_max_length", 43200, 43200),
     ("dial", "send_digits_on_answer", "wW12*#D", "wW12*#D"),
     ("dial", "supervisor_role", "monitor", "monitor"),
+    ("switch_supervisor_role", "role", "whisper", "whisper"),
     ("dial", "billing_group_id", UUID, UUID),
     ("dial", "assistant", '{"id": "a", "tools": [{}]}', {"id": "a", "tools": [{}]}),
     ("answer", "webhook_url", "https://a.example:8443/x?y=1", "https://a.example:8443/x?y=1"),
@@ -284,6 +286,7 @@ REFUSED = [
     ),
     ("dial", "send_digits_on_answer", "12x", None),
     ("dial", "supervisor_role", "none", None),
+    ("switch_supervisor_role", "role", "none", None),
     ("dial", "park_after_unbridge", "both", 'park_after_unbridge is "both", it must be self'),
     ("dial", "assistant", "[]", "assistant is not an object, as in {...}"),
     ("dial", "assistant", "{", None),
@@ -714,6 +717,7 @@ OFFICIAL = {
     "answer": official.ActionAnswerParams,
     "hangup": official.ActionHangupParams,
     "dial": call_dial_params.CallDialParams,
+    "switch_supervisor_role": official.ActionSwitchSupervisorRoleParams,
 }
 OURS_NOT = {
     "answer": {"conversation_relay_config"},

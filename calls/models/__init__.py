@@ -7,7 +7,9 @@ from calls.models.asking import Question
 from calls.models.call import LIVE, Call, CallQuerySet
 from calls.models.command import (
     CONFIRMED_BY_WEBHOOK,
+    LISTEN,
     REASONS,
+    ROLES,
     SINGLE,
     SOUNDS,
     Command,
@@ -20,16 +22,20 @@ from calls.models.gauge import Gauge
 from calls.models.guard import PAUSED, Ending, Guard, GuardQuerySet
 from calls.models.heartbeat import MISSED_AFTER_S, Heartbeat, HeartbeatQuerySet
 from calls.models.media import MediaFile
+from calls.models.phone import Phone
 from calls.models.phrases import Phrase
+from calls.models.rules import RecordRule, RuleFiring
 from calls.models.trouble import Checkup, Dismissal
 from calls.models.voices import Voice, VoiceList
 
 __all__ = [
     "CONFIRMED_BY_WEBHOOK",
+    "LISTEN",
     "LIVE",
     "MISSED_AFTER_S",
     "PAUSED",
     "REASONS",
+    "ROLES",
     "SINGLE",
     "SOUNDS",
     "Call",
@@ -45,9 +51,12 @@ __all__ = [
     "HeartbeatQuerySet",
     "Kind",
     "MediaFile",
+    "Phone",
     "Phrase",
     "Question",
+    "RecordRule",
     "Refusal",
+    "RuleFiring",
     "Voice",
     "VoiceList",
     "WebhookEvent",

@@ -19,9 +19,19 @@ class CallQuerySet(models.QuerySet["Call"]):
         return self if may(user, Right.SEE) else self.none()
 
     def eldest_first(self) -> "CallQuerySet":
-        """Order legs by when they began, by Telnyx's clock; those we cannot tell come last."""
-        began = F("started_at").asc(nulls_last=True)
-        return self.order_by(began, "direction", "first_heard_at", "pk")
+        """Order legs by when they began, by Telnyx's clock; those we cannot tell come last.
+
+        Supervisors who listen in come after all others: they lead nothing.
+        """
+        talking, began = (
+            F("supervises").asc(nulls_first=True),
+            F("started_at").asc(nulls_last=True),
+        )
+        return self.order_by(talking, began, "direction", "first_heard_at", "pk")
+
+    def talking(self) -> "CallQuerySet":
+        """Leave out the legs of supervisors who listen in."""
+        return self.filter(supervises=None)
 
     def on_board(self, *, ended_after: datetime) -> "CallQuerySet":
         """Keep the live calls, and those whose end we learned of after a moment."""
@@ -74,6 +84,11 @@ class Call(models.Model):
     sound_medium = models.CharField(max_length=255, blank=True)
     transcribing = models.BooleanField(default=False)
     ended_while_paused = models.BooleanField(default=False)
+    recording_rule = models.CharField(max_length=80, blank=True)  # that began the recording
+    supervises = models.ForeignKey(
+        "self", models.SET_NULL, null=True, related_name="supervisors"
+    )  # the leg that this one, a supervisor's, listens in on
+    supervisor_role = models.CharField(max_length=8, blank=True)
 
     objects = CallQuerySet.as_manager()
 

@@ -25,6 +25,7 @@ class Kind(models.TextChoices):
     DIAL = "dial", "Place call"
     TRANSCRIPTION_START = "transcription_start", "Start captions"
     TRANSCRIPTION_STOP = "transcription_stop", "Stop captions"
+    SWITCH_SUPERVISOR_ROLE = "switch_supervisor_role", "Switch role"
 
 
 class Why(models.TextChoices):
@@ -40,6 +41,8 @@ class Why(models.TextChoices):
 REASONS = [(why.value, str(why.label)) for why in Why if why != Why.TIME_UP]
 """What a person who pauses can choose from; the first one is what is most often meant."""
 
+LISTEN = "listen"  # no action of Telnyx: it dials the phone of whoever presses
+ROLES = ("monitor", "whisper", "barge")  # what switch_supervisor_role takes, gentlest first
 
 SINGLE = (  # a second press of these joins the first
     "record_start",
@@ -87,6 +90,9 @@ class Command(models.Model):
     why = models.CharField(max_length=16, choices=Why, blank=True)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="commands"
+    )
+    rule = models.ForeignKey(  # for which the desk itself asks
+        "calls.RecordRule", models.SET_NULL, null=True, related_name="commands"
     )
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()

@@ -85,7 +85,7 @@ ORDER = {Stage.ELSEWHERE: 0, Stage.SOUNDING: 0, Stage.WAITING: 1, Stage.SENDING:
 
 def _commands(call: Call) -> list[Command]:
     rows = call.commands.filter(kind__in=[*SOUNDS, Kind.PLAYBACK_STOP])
-    newest = rows.select_related("requested_by").order_by("-requested_at", "-pk")[:NEWEST]
+    newest = rows.select_related("requested_by", "rule").order_by("-requested_at", "-pk")[:NEWEST]
     return list(newest)[::-1]
 
 

@@ -45,6 +45,8 @@ SETUP_TIMEOUT: Timeout = (2.0, 5.0)  # a page waits for it
 MEDIA_BYTES = 20_000_000  # Telnyx: at most 20 MB
 MEDIA_LIFE_S = 630_720_000  # Telnyx: at most 20 years; left unset it deletes after two days
 
+WITHOUT_ID = {"switch_supervisor_role"}  # takes no command_id, and needs none: twice is once
+
 
 class Telnyx:
     """The account behind an API key."""
@@ -69,10 +71,11 @@ class Telnyx:
         timeout: Timeout = COMMAND_TIMEOUT,
     ) -> dict[str, JSON]:
         """Give a call a command; return what Telnyx says about it, {} if that cannot be read."""
+        told_apart = {} if action in WITHOUT_ID else {"command_id": str(command_id)}
         answer = self._wire.ask(
             "POST",
             f"/calls/{segment(call_control_id)}/actions/{segment(action)}",
-            body={**params, "command_id": str(command_id)},
+            body={**params, **told_apart},
             timeout=timeout,
             limit=ANSWER_BYTES,
         )

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 
 from calls.telnyx import checks, shapes, words
-from calls.telnyx.catalogue_calls import ANSWER, DIAL, HANGUP
+from calls.telnyx.catalogue_calls import ANSWER, DIAL, HANGUP, SWITCH_SUPERVISOR_ROLE
 from calls.telnyx.common import (
     CALL_S,
     CHANNELS,
@@ -314,4 +314,5 @@ ACTIONS: Mapping[str, tuple[Parameter, ...]] = {
     "answer": ANSWER,
     "hangup": HANGUP,
     "dial": DIAL,
+    "switch_supervisor_role": SWITCH_SUPERVISOR_ROLE,
 }

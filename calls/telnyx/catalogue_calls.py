@@ -211,12 +211,22 @@ HANGUP = (
     CLIENT_STATE,
 )
 
+SWITCH_SUPERVISOR_ROLE = (  # no command_id and no client_state: Telnyx documents neither here
+    Parameter(
+        name="role",
+        kind=Choice(("monitor", "whisper", "barge")),
+        label="Role",
+        help="Monitor is silent, whisper reaches the leg listened in on, barge reaches both.",
+        required=True,
+    ),
+)
+
 DIAL = (
     Parameter(
         name="to",
         kind=Destination(),
         label="Call",
-        help="A number as +18005550100, or a SIP address; digits to press may follow a comma.",
+        help="A number or SIP address; digits to press may follow a comma.",
         required=True,
     ),
     Parameter(

@@ -66,7 +66,8 @@ def _page(request: HttpRequest, recording: Recording, deletion: Deletion) -> Htt
 
 
 def _legs(recording: Recording) -> list[Call]:
-    legs = Call.objects.filter(conversation=recording.call.conversation).eldest_first()
+    together = Call.objects.talking().filter(conversation=recording.call.conversation)
+    legs = together.eldest_first()
     return list(legs[:MOST_LEGS]) or [recording.call]
 
 
