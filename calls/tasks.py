@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from calls import commands, events
+from calls import commands, events, forwarding
 
 
 @shared_task
@@ -15,3 +15,9 @@ def control() -> None:
 def apply_events() -> None:
     """Apply the events that are due."""
     events.drain()
+
+
+@shared_task
+def forward() -> None:
+    """Pass on to the neighbours what is due."""
+    forwarding.forward_due()

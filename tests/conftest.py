@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
 from playwright.sync_api import sync_playwright
 
-from calls import events, intake
+from calls import events, intake, passing
 from calls.line import telnyx
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
@@ -108,9 +108,11 @@ def _settings(settings, tmp_path):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
     settings.MEDIA_ROOT = tmp_path / "media"
     intake.keys.cache_clear()
+    passing.forget()
     telnyx.cache_clear()
     yield
     intake.keys.cache_clear()
+    passing.forget()
     telnyx.cache_clear()
 
 

@@ -249,7 +249,7 @@ def test_htmx_is_told_to_run_nothing_and_to_show_conflicts(client):
     [
         ("sam", ["Live", "Recordings", "Sounds", "Problems"]),
         ("lee", ["Live", "Recordings"]),
-        ("olga", ["Live", "Recordings", "Sounds", "Problems", "Admin"]),
+        ("olga", ["Live", "Recordings", "Sounds", "Problems", "Admin", "Neighbours"]),
         ("max", []),
     ],
 )
@@ -377,7 +377,7 @@ def test_the_status_is_the_same_in_the_page_and_in_the_stream(client, lee):
 @pytest.fixture
 def alive(settings):
     """Let every process have given a sign of life just now."""
-    for name in ("pump", "worker:control", "worker:events", "worker:media", "worker:texts"):
+    for name in ("pump", *notices.LANES):
         Heartbeat.objects.create(name=name, beat_at=NOW)
 
 

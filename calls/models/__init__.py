@@ -20,6 +20,7 @@ from calls.models.gauge import Gauge
 from calls.models.guard import PAUSED, Ending, Guard, GuardQuerySet
 from calls.models.heartbeat import MISSED_AFTER_S, Heartbeat, HeartbeatQuerySet
 from calls.models.media import MediaFile
+from calls.models.neighbours import OPENS_AFTER, Forward, Neighbour
 from calls.models.phrases import Phrase
 from calls.models.trouble import Checkup, Dismissal
 from calls.models.voices import Voice, VoiceList
@@ -28,6 +29,7 @@ __all__ = [
     "CONFIRMED_BY_WEBHOOK",
     "LIVE",
     "MISSED_AFTER_S",
+    "OPENS_AFTER",
     "PAUSED",
     "REASONS",
     "SINGLE",
@@ -38,6 +40,7 @@ __all__ = [
     "Command",
     "Dismissal",
     "Ending",
+    "Forward",
     "Gauge",
     "Guard",
     "GuardQuerySet",
@@ -45,6 +48,7 @@ __all__ = [
     "HeartbeatQuerySet",
     "Kind",
     "MediaFile",
+    "Neighbour",
     "Phrase",
     "Question",
     "Refusal",
