@@ -5,5 +5,12 @@ class CallsConfig(AppConfig):
     name = "calls"
 
     def ready(self) -> None:
-        from calls import trouble  # noqa: F401  (registers the problems of the line)
+        from django.core.signals import request_started
+
+        from calls import (
+            contacts,
+            trouble,  # noqa: F401  (registers the problems of the line)
+        )
         from calls.sounds import handlers  # noqa: F401  (registers what to do with the events)
+
+        request_started.connect(contacts.look_again, dispatch_uid="contacts")

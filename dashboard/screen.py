@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db.models import Count, Sum
 from django.utils import timezone
 
-from calls import board
+from calls import board, contacts
 from calls.models import Call
 from dashboard import home
 from dashboard.viewers import Client
@@ -85,6 +85,8 @@ class Screen:
             if versions.get(key) == row.version and row.html.keys() >= controls
         }
         missing = [key for key in versions if key not in kept]
+        if missing:
+            contacts.look_again()  # a row may have changed because a name did
         found = board.conversations(now=now, keys=missing) if missing else []
         return kept | {
             conversation.key: Row(

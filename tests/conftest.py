@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
 from playwright.sync_api import sync_playwright
 
-from calls import events, intake, passing
+from calls import contacts, events, intake, passing
 from calls.line import telnyx
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
@@ -109,10 +109,12 @@ def _settings(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
     intake.keys.cache_clear()
     passing.forget()
+    contacts.look_again()
     telnyx.cache_clear()
     yield
     intake.keys.cache_clear()
     passing.forget()
+    contacts.look_again()
     telnyx.cache_clear()
 
 

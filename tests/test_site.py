@@ -247,9 +247,15 @@ def test_htmx_is_told_to_run_nothing_and_to_show_conflicts(client):
 @pytest.mark.parametrize(
     ("name", "links"),
     [
-        ("sam", ["Live", "Recordings", "Sounds", "Problems"]),
-        ("lee", ["Live", "Recordings"]),
-        ("olga", ["Live", "Recordings", "Sounds", "Problems", "Admin", "Neighbours"]),
+        ("sam", ["Live", "Recordings", "Sounds", "Problems", "Contacts"]),
+        ("lee", ["Live", "Recordings", "Contacts"]),
+        (
+            "olga",
+            [
+                *("Live", "Recordings", "Sounds", "Problems", "Admin"),
+                *("Contacts", "Neighbours"),
+            ],
+        ),
         ("max", []),
     ],
 )
@@ -333,7 +339,8 @@ def test_the_number_of_queries_of_the_board_does_not_grow(
         live_call()
     client.force_login(sam)
 
-    with django_assert_max_num_queries(15):  # session, user, roles, exports; rows 3; others 6
+    # session, user, roles, exports, book of contacts; rows 3; others 7
+    with django_assert_max_num_queries(16):
         client.get("/")
 
 

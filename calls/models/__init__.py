@@ -15,6 +15,7 @@ from calls.models.command import (
     Why,
     kinds,
 )
+from calls.models.contacts import Contact, ContactBook, ContactImport
 from calls.models.facts import Refusal, WebhookEvent
 from calls.models.gauge import Gauge
 from calls.models.guard import PAUSED, Ending, Guard, GuardQuerySet
@@ -38,6 +39,9 @@ __all__ = [
     "CallQuerySet",
     "Checkup",
     "Command",
+    "Contact",
+    "ContactBook",
+    "ContactImport",
     "Dismissal",
     "Ending",
     "Forward",
