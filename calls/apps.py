@@ -9,6 +9,7 @@ class CallsConfig(AppConfig):
 
         from calls import (
             contacts,
+            overdue,  # noqa: F401  (hears of pauses that need a person)
             trouble,  # noqa: F401  (registers the problems of the line)
         )
         from calls.sounds import handlers  # noqa: F401  (registers what to do with the events)

@@ -17,9 +17,10 @@ from datetime import datetime, timedelta
 
 from django.db import models, transaction
 from django.db.models import F
+from django.urls import reverse
 from django.utils import timezone
 
-from calls import outbound
+from calls import outbound, signals
 from calls.couriers import Couriers
 from calls.models import OPENS_AFTER, Forward, Neighbour
 
@@ -213,6 +214,13 @@ def _note_failure(neighbour: Neighbour, error: str, now: datetime) -> None:
         down = same.filter(failures__gte=OPENS_AFTER)
         down.update(open_until=now + OPEN_FOR)
         if down.filter(down_since=None).update(down_since=now):
+            signals.tell(
+                "neighbour.down",
+                f"{neighbour.name} does not answer",
+                f"{error} What it misses for longer than a minute is not told to it again.",
+                reverse("neighbours:list"),
+                cause=f"{neighbour.pk}:{now.isoformat()}",
+            )
             logger.warning("neighbour %s is down: %s", neighbour.name, error)
 
 

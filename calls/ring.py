@@ -23,6 +23,7 @@ TASKS = {
     "media": "recordings.tasks.media",
     "texts": "recordings.tasks.texts",
     "forward": "calls.tasks.forward",
+    "signals": "calls.tasks.signals",
 }
 LIVE = "live"  # the hubs of the web processes listen on this channel
 GAP_S = 0.02  # a publish costs as much as storing a webhook

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from calls import commands, events, forwarding
+from calls import commands, deliveries, events, forwarding, signals
 
 
 @shared_task
@@ -21,3 +21,10 @@ def apply_events() -> None:
 def forward() -> None:
     """Pass on to the neighbours what is due."""
     forwarding.forward_due()
+
+
+@shared_task(name="calls.tasks.signals")
+def tell_signals() -> None:
+    """Fan out new signals, and set threads to what is to be delivered; mail is the pump's."""
+    signals.fan_out_due()
+    deliveries.deliver_due()

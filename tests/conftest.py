@@ -106,6 +106,7 @@ def _settings(settings, tmp_path):
     settings.TELNYX_BASE_URL = "http://127.0.0.1:9/v2"  # nobody listens there
     settings.REDIS_URL = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
+    settings.EMAIL_URL = ""
     settings.MEDIA_ROOT = tmp_path / "media"
     intake.keys.cache_clear()
     passing.forget()

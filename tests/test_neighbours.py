@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from access.models import AuditRow
 from calls import forwarding, intake, passing, writer
-from calls.models import Forward, Neighbour, WebhookEvent
+from calls.models import Forward, Neighbour, Signal, WebhookEvent
 from tests.conftest import leg, payload, signed
 from tests.desk import until
 from tests.loopback import Loopback, answer, hang_up
@@ -286,6 +286,19 @@ def test_whoever_fails_five_times_is_left_alone_then_tried_with_one(post, receiv
     one.refresh_from_db()
     assert (one.failures, one.down_since, one.open_until) == (0, None, None)
     assert set(Forward.objects.values_list("state", flat=True)) == {Forward.State.DELIVERED}
+
+
+@pytest.mark.django_db
+def test_a_neighbour_that_went_down_is_told_once(post):
+    one = neighbour(NOBODY)
+    for _ in range(8):
+        post(event("call.initiated", **leg()))
+
+    carry_all(one)
+
+    (told,) = Signal.objects.all()
+    assert told.kind == "neighbour.down"
+    assert told.subject == f"{one.name} does not answer"
 
 
 @pytest.mark.django_db

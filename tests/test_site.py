@@ -247,13 +247,13 @@ def test_htmx_is_told_to_run_nothing_and_to_show_conflicts(client):
 @pytest.mark.parametrize(
     ("name", "links"),
     [
-        ("sam", ["Live", "Recordings", "Sounds", "Problems", "Contacts"]),
-        ("lee", ["Live", "Recordings", "Contacts"]),
+        ("sam", ["Live", "Recordings", "Sounds", "Problems", "Contacts", "Notices"]),
+        ("lee", ["Live", "Recordings", "Contacts", "Notices"]),
         (
             "olga",
             [
                 *("Live", "Recordings", "Sounds", "Problems", "Admin"),
-                *("Contacts", "Neighbours"),
+                *("Contacts", "Notices", "Neighbours", "Endpoints"),
             ],
         ),
         ("max", []),
@@ -339,8 +339,8 @@ def test_the_number_of_queries_of_the_board_does_not_grow(
         live_call()
     client.force_login(sam)
 
-    # session, user, roles, exports, book of contacts; rows 3; others 7
-    with django_assert_max_num_queries(16):
+    # session, user, roles, notices, exports, book of contacts; rows 3; others 8
+    with django_assert_max_num_queries(17):
         client.get("/")
 
 

@@ -23,6 +23,7 @@ from calls.models.heartbeat import MISSED_AFTER_S, Heartbeat, HeartbeatQuerySet
 from calls.models.media import MediaFile
 from calls.models.neighbours import OPENS_AFTER, Forward, Neighbour
 from calls.models.phrases import Phrase
+from calls.models.signals import Delivery, Endpoint, Mailbox, Notice, NoticeChoice, Signal
 from calls.models.trouble import Checkup, Dismissal
 from calls.models.voices import Voice, VoiceList
 
@@ -42,8 +43,10 @@ __all__ = [
     "Contact",
     "ContactBook",
     "ContactImport",
+    "Delivery",
     "Dismissal",
     "Ending",
+    "Endpoint",
     "Forward",
     "Gauge",
     "Guard",
@@ -51,11 +54,15 @@ __all__ = [
     "Heartbeat",
     "HeartbeatQuerySet",
     "Kind",
+    "Mailbox",
     "MediaFile",
     "Neighbour",
+    "Notice",
+    "NoticeChoice",
     "Phrase",
     "Question",
     "Refusal",
+    "Signal",
     "Voice",
     "VoiceList",
     "WebhookEvent",

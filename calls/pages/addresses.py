@@ -6,7 +6,8 @@ from django import forms
 from django.conf import settings
 
 from calls import outbound
-from calls.models import Neighbour
+from calls.models import Endpoint, Neighbour
+from calls.signals import KINDS
 
 INSIDE = "This is inside our network"
 INSIDE_HELP = (
@@ -50,5 +51,22 @@ class NeighbourForm(AddressForm):
     class Meta:
         model = Neighbour
         fields = ["name", "url", "is_inside"]
+        labels = LABELS
+        help_texts = {"is_inside": INSIDE_HELP}
+
+
+class EndpointForm(AddressForm):
+    """An endpoint, and what it is told."""
+
+    kinds = forms.MultipleChoiceField(
+        label="What it is told",
+        choices=[(kind.name, kind.label) for kind in KINDS.values()],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one."},
+    )
+
+    class Meta:
+        model = Endpoint
+        fields = ["name", "url", "is_inside", "kinds"]
         labels = LABELS
         help_texts = {"is_inside": INSIDE_HELP}

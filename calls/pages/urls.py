@@ -1,11 +1,23 @@
 from django.urls import include, path
 
-from calls.pages import contacts, neighbours
+from calls.pages import contacts, endpoints, neighbours, notices
 
 NEIGHBOURS = [
     path("", neighbours.neighbours, name="list"),
     path("<int:pk>/", neighbours.change, name="change"),
     path("<int:pk>/act/", neighbours.act, name="act"),
+]
+ENDPOINTS = [
+    path("", endpoints.endpoints, name="list"),
+    path("<int:pk>/", endpoints.endpoint, name="detail"),
+    path("<int:pk>/act/", endpoints.act, name="act"),
+    path("deliveries/<int:pk>/resend/", endpoints.resend, name="resend"),
+]
+NOTICES = [
+    path("", notices.notices, name="list"),
+    path("read/", notices.read, name="read"),
+    path("choices/", notices.choices, name="choices"),
+    path("bell/", notices.bell, name="bell"),
 ]
 CONTACTS = [
     path("", contacts.contacts, name="list"),
@@ -18,5 +30,7 @@ CONTACTS = [
 
 urlpatterns = [
     path("neighbours/", include((NEIGHBOURS, "neighbours"))),
+    path("endpoints/", include((ENDPOINTS, "endpoints"))),
+    path("notices/", include((NOTICES, "notices"))),
     path("contacts/", include((CONTACTS, "contacts"))),
 ]
