@@ -6,7 +6,7 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import TextChoices
+from django.db.models import Q, QuerySet, TextChoices
 from django.http import HttpRequest, HttpResponseBase
 
 P = ParamSpec("P")
@@ -61,6 +61,12 @@ def roles(user: AbstractBaseUser | AnonymousUser) -> frozenset[Role]:
 def may(user: AbstractBaseUser | AnonymousUser, right: Right) -> bool:
     """Say whether one of the person's roles holds the right."""
     return not roles(user).isdisjoint(HOLDERS[right])
+
+
+def holders(right: Right) -> "QuerySet[User]":
+    """Return the people who hold a right."""
+    named = Q(groups__name__in=HOLDERS[right]) | Q(is_superuser=True)
+    return User.objects.filter(named, is_active=True).distinct()
 
 
 def needs(right: Right) -> Callable[[View[P]], View[P]]:

@@ -7,13 +7,18 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from calls import contacts
 from calls.models import Call
 
 
 def haystack(legs: Iterable[Call]) -> str:
     """Return what a conversation can be found by: digits of its numbers, names and addresses."""
-    said = (_said(leg.from_number, leg.to_number, leg.caller_name) for leg in legs)
+    said = (_said(leg.from_number, leg.to_number, leg.caller_name, *_names(leg)) for leg in legs)
     return "|".join(dict.fromkeys(each for part in said for each in part))
+
+
+def _names(leg: Call) -> tuple[str, str]:
+    return contacts.name_of(leg.from_number), contacts.name_of(leg.to_number)
 
 
 @lru_cache(4096)

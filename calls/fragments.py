@@ -13,6 +13,8 @@ from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
+from calls import contacts
+
 MOST = 8192  # parts kept: seven of each of a thousand calls, about 10 MB
 NOBODY = UUID(int=0)
 
@@ -61,9 +63,17 @@ class Party(NamedTuple):
     ours: str
 
 
-@lru_cache(MOST)
 def fragment(template: str, shown: Handles | Glimpse | Party) -> SafeString:
-    """Return a part of a row; its template sees the values by name, and as those of `leg`."""
+    """Return a part of a row; its template sees the values by name, and as those of `leg`.
+
+    And it sees whose numbers they are: another edition of the contacts renders it anew.
+    """
+    return rendered(template, shown, contacts.edition())
+
+
+@lru_cache(MOST)
+def rendered(template: str, shown: Handles | Glimpse | Party, edition: str) -> SafeString:
+    """Return a part for an edition of the contacts."""
     html = get_template(template).render({"leg": shown, **shown._asdict()})
     return mark_safe(html.strip())  # noqa: S308  (rendered by our own templates)
 

@@ -23,12 +23,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from nacl.signing import VerifyKey
 
-from calls import knock
+from calls import knock, passing
 from calls.models import WebhookEvent
-from calls.ring import ring
 from calls.skew import skews
 from calls.telnyx import payloads, signature
-from calls.writer import Row, Writer, refusals, store
+from calls.writer import Row, Writer, refusals, ring_for_webhooks, store
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +64,13 @@ def check(headers: Headers, body: bytes, *, now: float) -> Row:
     except signature.BadSignature as exc:
         status = 503 if exc.reason is signature.Reason.NO_KEYS else 401
         raise Refused(status, exc.reason, str(exc)) from exc
-    skews.note(now - float(dict(headers)[signature.TIMESTAMP]))
-    return read(body, received_at=datetime.fromtimestamp(now, UTC))
+    named = dict(headers)
+    skews.note(now - float(named[signature.TIMESTAMP]))
+    kept = passing.headers_of(named)
+    return read(body, received_at=datetime.fromtimestamp(now, UTC), headers=kept)
 
 
-def read(body: bytes, *, received_at: datetime) -> Row:
+def read(body: bytes, *, received_at: datetime, headers: str = "") -> Row:
     """Read the columns out of a body. What cannot be read is kept too: a retry cannot help."""
     try:
         event = payloads.parse(body)
@@ -85,6 +86,7 @@ def read(body: bytes, *, received_at: datetime) -> Row:
             received_at=received_at,
             state=WebhookEvent.State.DEAD,
             error=str(exc)[:500],
+            headers=headers,
         )
     if event.is_v1:
         refusals.add(V1)
@@ -99,6 +101,7 @@ def read(body: bytes, *, received_at: datetime) -> Row:
         received_at=received_at,
         state=WebhookEvent.State.IGNORED if event.is_v1 else WebhookEvent.State.PENDING,
         error="",
+        headers=headers,
     )
 
 
@@ -205,7 +208,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     else:
         refusals.flush()
         skews.flush()
-        ring("events")
+        ring_for_webhooks()
     response = HttpResponse(status=status)
     if proof:
         response[knock.ANSWER.decode()] = proof

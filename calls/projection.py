@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from calls import fold
+from calls import fold, signals
 from calls.models import Call, Command, Kind, WebhookEvent
 from calls.ring import LIVE, ring
 from calls.telnyx import payloads
@@ -116,6 +116,15 @@ def _refold(call: Call, facts: Sequence[Fact], orders: Sequence[Command]) -> Non
     changes = _changes(call, state)
     if changes or confirmed:
         touch(call, **changes)
+    if changes.get("ended_while_paused"):
+        signals.tell(
+            "call.ended_paused",
+            f"A call ended while paused: {call}",
+            "Nobody had resumed its recording. What was said after the pause is not in it.",
+            call.get_absolute_url(),
+            cause=str(call.pk),
+            call=call.pk,
+        )
 
 
 def touch(call: Call, **changes: object) -> None:

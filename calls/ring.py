@@ -22,6 +22,8 @@ TASKS = {
     "events": "calls.tasks.events",
     "media": "recordings.tasks.media",
     "texts": "recordings.tasks.texts",
+    "forward": "calls.tasks.forward",
+    "signals": "calls.tasks.signals",
 }
 LIVE = "live"  # the hubs of the web processes listen on this channel
 GAP_S = 0.02  # a publish costs as much as storing a webhook
@@ -95,7 +97,7 @@ def broker_lost_at() -> datetime | None:
 
 
 def ring(lane: str) -> None:
-    """Ask for a look at a lane (control, events, media, texts, live). Call it after the commit."""
+    """Ask for a look at a lane (a key of TASKS, or live). Call it after the commit."""
     global _ringer
     if not settings.REDIS_URL:
         return

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from calls import commands, events, rules
+from calls import commands, deliveries, events, forwarding, rules, signals
 
 
 @shared_task
@@ -16,3 +16,16 @@ def control() -> None:
 def apply_events() -> None:
     """Apply the events that are due."""
     events.drain()
+
+
+@shared_task
+def forward() -> None:
+    """Pass on to the neighbours what is due."""
+    forwarding.forward_due()
+
+
+@shared_task(name="calls.tasks.signals")
+def tell_signals() -> None:
+    """Fan out new signals, and set threads to what is to be delivered; mail is the pump's."""
+    signals.fan_out_due()
+    deliveries.deliver_due()

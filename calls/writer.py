@@ -17,6 +17,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 
+from calls import passing
 from calls.models import Refusal, WebhookEvent
 from calls.ring import ring
 from calls.skew import skews
@@ -44,6 +45,7 @@ class Row:
     received_at: datetime
     state: str
     error: str
+    headers: str = ""  # those that the neighbours need, of a verified webhook
 
 
 COLUMNS = (
@@ -61,7 +63,7 @@ def store(batch: Sequence[Row], *, source: str = WebhookEvent.Source.WEBHOOK) ->
     """
     ids = {row.event_id for row in batch}
     try:
-        _insert(batch, source)
+        _insert_all(batch, source)
     except (OperationalError, InterfaceError):
         raise
     except DatabaseError as exc:
@@ -78,7 +80,25 @@ def store(batch: Sequence[Row], *, source: str = WebhookEvent.Source.WEBHOOK) ->
         return {found for (found,) in cursor.fetchall()}
 
 
-def _insert(batch: Sequence[Row], source: str) -> None:
+def _insert_all(batch: Sequence[Row], source: str) -> None:
+    """Write the events; and what the neighbours are to hear of them, in the same commit."""
+    statements = [_insert(batch, source)]
+    if source == WebhookEvent.Source.WEBHOOK and passing.is_wanted():
+        told = [(row.event_id, row.headers) for row in batch if row.headers]
+        statements += [passing.insert(told, batch[0].received_at)] if told else []
+    with connection.cursor() as cursor:
+        if len(statements) == 1:
+            cursor.execute(*statements[0])
+        elif connection.vendor == "postgresql":  # at once, so it is one transaction, and one trip
+            both = "; ".join(sql for sql, _ in statements)
+            cursor.execute(both, [value for _, values in statements for value in values])
+        else:
+            with transaction.atomic():
+                for sql, values in statements:
+                    cursor.execute(sql, values)
+
+
+def _insert(batch: Sequence[Row], source: str) -> passing.Statement:
     adapt = connection.ops.adapt_datetimefield_value
     values: list[Any] = []
     for row in batch:
@@ -87,12 +107,18 @@ def _insert(batch: Sequence[Row], source: str) -> None:
         values += [row.event_id, row.event_type, occurred, row.call_leg_id, row.call_session_id]
         values += [row.call_control_id, row.raw, source, received, row.state, 0, received]
         values.append(row.error)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO calls_webhookevent ({COLUMNS})"  # noqa: S608
-            f" VALUES {', '.join([PLACES] * len(batch))} ON CONFLICT (event_id) DO NOTHING",
-            values,
-        )
+    sql = (
+        f"INSERT INTO calls_webhookevent ({COLUMNS})"  # noqa: S608
+        f" VALUES {', '.join([PLACES] * len(batch))} ON CONFLICT (event_id) DO NOTHING"
+    )
+    return sql, values
+
+
+def ring_for_webhooks() -> None:
+    """Have new webhooks looked at by whoever works on them."""
+    ring("events")
+    if passing.is_known_wanted():
+        ring("forward")
 
 
 class Refusals:
@@ -210,7 +236,7 @@ class Writer:
         for loop, answers in by_loop.items():
             loop.call_soon_threadsafe(_answer, answers)
         if kept:
-            ring("events")
+            ring_for_webhooks()
 
     def store_once_more(self, rows: Sequence[Row]) -> set[str]:
         """Store, and after a lost connection once more on a new one."""

@@ -56,7 +56,9 @@ app.conf.update(
     task_serializer="json",
     accept_content=["json"],
     timezone="UTC",
-    task_queues=[Queue("control"), Queue("events"), Queue("media"), Queue("texts")],
+    task_queues=[
+        Queue(lane) for lane in ("control", "events", "media", "texts", "forward", "signals")
+    ],
     task_create_missing_queues=False,
 )
 app.autodiscover_tasks(["calls", "recordings"])

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from access.policies import Right, may
+from calls import signals
 from dashboard import problems
 from recordings import exports
 
@@ -14,6 +15,7 @@ def desk(request: HttpRequest) -> dict[str, object]:
     return {
         "may": {right.name.lower(): user is not None and may(user, right) for right in Right},
         "zone": settings.TIME_ZONE,
+        "unread": lambda: signals.unread(user) if user is not None else 0,
         "problem_count": lambda: problems.last_count(user) if user is not None else None,
         "exports_told": lambda: exports.told(user) if user is not None else None,
     }

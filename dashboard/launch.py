@@ -168,7 +168,7 @@ class Desk:
         yield python("web", *granian, *limits, "dashboard.asgi:application", is_vital=True)
         yield python("pump", "manage.py", "pump")
         if "REDIS_URL" in environment:
-            yield python("worker", *worker("desk", "control,events", 4))
+            yield python("worker", *worker("desk", "control,events,forward,signals", 5))
             yield python("media", *worker("media", "media,texts", 3))
         if self.is_demo:
             command = demo.simulator_command(

@@ -20,6 +20,8 @@ LANES = {  # heartbeat -> what its lane does
     "worker:events": "applies the webhooks",
     "worker:media": "fetches the recordings",
     "worker:texts": "times the transcripts",
+    "worker:forward": "passes webhooks on to the neighbours",
+    "worker:signals": "delivers notices",
 }
 REFUSED = {  # reason -> (why, remedy)
     "no_keys": ("no public key is configured", "set TELNYX_PUBLIC_KEYS"),

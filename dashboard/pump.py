@@ -15,7 +15,19 @@ from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections
 
-from calls import asking, commands, events, guard, reconcile, rules
+from calls import (
+    asking,
+    commands,
+    deliveries,
+    events,
+    forwarding,
+    guard,
+    letters,
+    reconcile,
+    rules,
+    signals,
+    silence,
+)
 from calls.models import Heartbeat
 from calls.sounds import media as library
 from calls.sounds import voices
@@ -68,6 +80,11 @@ def lanes() -> list[Lane]:
         Lane("erasures", lambda wait: erase.erase_due(overdue=wait)),
         Lane("texts", lambda wait: timing.time_due(overdue=wait * LONG_WORK)),
         Lane("exports", lambda wait: exports.make_due(overdue=wait)),
+        Lane("forward", lambda wait: forwarding.forward_due(overdue=wait)),
+        Lane("signals", lambda _: signals.fan_out_due()),
+        Lane("deliveries", lambda wait: deliveries.deliver_due(overdue=wait), every_s=0.5),
+        Lane("mail", lambda wait: letters.mail_due(overdue=wait), every_s=1),
+        Lane("silence", lambda _: silence.watch(), every_s=30),
         Lane("library", lambda wait: library.keep_due(overdue=wait)),
         Lane("library sweep", lambda _: library.sweep(), every_s=3600),
         Lane("voices", lambda _: voices.refresh_due(), every_s=2),
@@ -79,6 +96,7 @@ def lanes() -> list[Lane]:
         Lane("questions", lambda _: asking.ask_due(), every_s=0.5),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
         Lane("sweep", lambda _: fetch.sweep(), every_s=600),
+        Lane("old forwards", lambda _: forwarding.sweep() + signals.sweep(), every_s=600),
         Lane("old exports", lambda _: exports.sweep(), every_s=60),
         Lane("holdings", lambda _: holdings.due(), every_s=5),
         Lane("scrub", lambda _: scrub.due(), every_s=10),

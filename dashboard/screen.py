@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from calls import board
+from calls import board, contacts
 from calls.models import Call
 from dashboard import home
 from dashboard.viewers import Client
@@ -108,6 +108,8 @@ class Screen:
             and row.data.keys() >= controls
         }
         missing = [key for key in versions if key not in kept]
+        if missing:
+            contacts.look_again()  # a row may have changed because a name did
         found = board.conversations(now=now, keys=missing) if missing else []
         return kept | {conversation.key: _row(conversation, controls) for conversation in found}
 

@@ -14,7 +14,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from dashboard import env, media
+from dashboard import env, mail, media
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("TAPELINE_DATA", str(BASE_DIR / "var"))).resolve()
@@ -155,6 +155,15 @@ STORAGES = {
         else "dashboard.statics.HashedFiles"
     },
 }
+
+# Mail
+
+_mail = mail.read(_public.hostname)
+EMAIL_URL = _mail["EMAIL_URL"]  # empty: no mail is sent
+DEFAULT_FROM_EMAIL = _mail["DEFAULT_FROM_EMAIL"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail["EMAIL_USE_TLS"], _mail["EMAIL_USE_SSL"]
 
 # People
 

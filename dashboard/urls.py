@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include(problem_pages.urlpatterns)),
     path("", include(connect.urlpatterns)),
     path("", include("calls.urls")),
+    path("", include("calls.pages.urls")),
     path("recordings/", include("recordings.urls")),
 ]
 

@@ -25,7 +25,7 @@ from calls import audio, projection
 from calls.models import Command, Kind
 from calls.ring import ring
 from calls.telnyx.errors import TelnyxError
-from recordings import download, erase, links, proof, storage, timing
+from recordings import download, erase, links, proof, storage, telling, timing
 from recordings.download import Expired, Refused, Unusable
 from recordings.links import Gone, Lost
 from recordings.models import FoundBy, Recording, State
@@ -292,6 +292,7 @@ def _keep(recording: Recording, file: File) -> None:
             raise Lost
         record(None, "store", recording.subject, sha256=file.sha256, size_bytes=file.size)
         timing.ask_for(recording)
+        telling.tell(recording, State.STORED)
         transaction.on_commit(partial(ring, "texts"))
     logger.info("recording %s stored, %d bytes", recording.pk, file.size)
 
@@ -310,6 +311,8 @@ def _move(
             failures=recording.failures,
         ):
             transaction.set_rollback(True)
+        else:
+            telling.tell(recording, state, reason)
     logger.warning("recording %s is %s: %s", recording.pk, state, reason)
 
 

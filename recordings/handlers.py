@@ -23,7 +23,7 @@ from calls.telnyx.payloads import (
     TranscriptionSaved,
 )
 from calls.telnyx.values import text
-from recordings import conversation, said, timing
+from recordings import conversation, said, telling, timing
 from recordings.links import SAME_START
 from recordings.models import (
     Caption,
@@ -176,6 +176,7 @@ def fail(row: WebhookEvent, event: Event, call: Call) -> None:
         **numbers(call.from_number, call.to_number),
     )
     conversation.tell_agent(call)
+    telling.tell(failed, State.FAILED, reason)
     index(failed.pk)
     projection.touch(call)
 
@@ -188,6 +189,7 @@ def _explain_missing(of_call: RecordingQuerySet, reason: str) -> None:
         Recording.objects.filter(pk=silent.pk).change(
             state=State.FAILED, reason=reason, since=timezone.now(), due_at=None
         )
+        telling.tell(silent, State.FAILED, reason)
         projection.touch(silent.call)
 
 

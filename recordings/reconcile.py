@@ -18,7 +18,7 @@ from calls import projection
 from calls.line import telnyx
 from calls.models import Call, Command
 from calls.telnyx.errors import TelnyxError
-from recordings import outcomes, strangers
+from recordings import outcomes, strangers, telling
 from recordings.handlers import CHANNELS
 from recordings.models import FoundBy, Recording, State, Sweep, numbers
 
@@ -121,7 +121,7 @@ def _give_up(call: Call, lost: outcomes.Open, now: datetime) -> None:
     at = lost.started_at
     while Recording.objects.filter(call=call, recording_id="", started_at=at).exists():
         at += timedelta(microseconds=1)
-    Recording.objects.create(
+    missing = Recording.objects.create(
         call=call,
         started_by=lost.start,
         state=State.MISSING,
@@ -138,6 +138,7 @@ def _give_up(call: Call, lost: outcomes.Open, now: datetime) -> None:
         direction=call.direction,
         **numbers(call.from_number, call.to_number),
     )
+    telling.tell(missing, State.MISSING, missing.reason)
 
 
 def _reason(now: datetime) -> str:

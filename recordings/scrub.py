@@ -24,7 +24,7 @@ from access.audit import record
 from calls import projection
 from calls.line import telnyx
 from calls.telnyx.errors import TelnyxError
-from recordings import fetch, storage
+from recordings import fetch, storage, telling
 from recordings.models import Recording, RecordingQuerySet, State
 
 logger = logging.getLogger(__name__)
@@ -155,6 +155,7 @@ def _spoil(recording: Recording, wrong: str, now: datetime) -> None:
             transaction.set_rollback(True)
             return
         record(None, "find damaged", recording.subject, why=wrong, sha256=recording.sha256)
+        telling.tell(recording, State.CORRUPT, wrong)
     logger.error("recording %s is damaged: %s", recording.pk, wrong)
 
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
 from playwright.sync_api import sync_playwright
 
-from calls import events, intake
+from calls import contacts, events, intake, passing
 from calls.line import telnyx
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
@@ -106,11 +106,16 @@ def _settings(settings, tmp_path):
     settings.TELNYX_BASE_URL = "http://127.0.0.1:9/v2"  # nobody listens there
     settings.REDIS_URL = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
+    settings.EMAIL_URL = ""
     settings.MEDIA_ROOT = tmp_path / "media"
     intake.keys.cache_clear()
+    passing.forget()
+    contacts.look_again()
     telnyx.cache_clear()
     yield
     intake.keys.cache_clear()
+    passing.forget()
+    contacts.look_again()
     telnyx.cache_clear()
 
 

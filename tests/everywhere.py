@@ -18,7 +18,17 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")  # journeys wait a lot
 OURS = (
     *("TELNYX_", "DATABASE_URL", "REDIS_URL", "TAPELINE_DATA", "MEDIA_STORAGE", "SECRET_KEY"),
-    *("AWS_", "S3_", "PUBLIC_URL", "ALLOWED_HOSTS", "TIME_ZONE", "DEBUG", "METRICS_TOKEN", "PORT"),
+    *(
+        "AWS_",
+        "S3_",
+        "EMAIL_",
+        "PUBLIC_URL",
+        "ALLOWED_HOSTS",
+        "TIME_ZONE",
+        "DEBUG",
+        "METRICS_TOKEN",
+        "PORT",
+    ),
 )
 
 

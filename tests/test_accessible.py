@@ -31,7 +31,9 @@ django.setup()
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
+from calls import contacts, signals
 from calls.models import Call, Checkup, Command, MediaFile, Phrase, WebhookEvent
+from calls.models import Contact, Delivery, Endpoint, Neighbour
 from dashboard import doctor
 from recordings import comments, notes
 from recordings.models import Recording, Transcript, numbers
@@ -67,6 +69,16 @@ def made(state, **more):
 failed = made("failed", reason="The link answers 403.", attempts=8)
 deleted = made("deleted", reason="Deleted by sam.")
 coming = made("waiting_space", attempts=1)
+contacts.put([("+12125550100", "Jane Doe", "A note"), ("+12125550101", "Bob", "")])
+contact = Contact.objects.first()
+signals.tell("call.ended_paused", "A call ended while paused", "Why.", "/", cause="1")
+Neighbour.objects.create(name="Flow", url="https://flow.example/", failures=7, last_error="No.",
+                         last_failure_at=now, down_since=now)
+endpoint = Endpoint.objects.create(name="CRM", url="https://crm.example/",
+    kinds=["call.ended_paused"], secret="whsec_eA==", last_success_at=now)
+signals.fan_out_due()
+Delivery.objects.update(attempts=1, log=[
+    {"at": now.isoformat(), "status": 500, "ms": 12, "error": "It answered 500."}])
 WebhookEvent.objects.create(
     event_id="dead", event_type="call.hangup", raw=b"{}", received_at=now, due_at=now,
     state="dead", error="ValueError: no",
@@ -102,6 +114,11 @@ addresses = {
     "problems": "/problems/",
     "problems, one kind": "/problems/?kind=command",
     "history": f"{stored.get_absolute_url()}transcript/{text.pk}/history/",
+    "notices": "/notices/",
+    "choices": "/notices/choices/",
+    "contacts": "/contacts/",
+    "contact": f"/contacts/{contact.pk}/",
+    "import of contacts": "/contacts/import/",
     "correction": f"{stored.get_absolute_url()}transcript/{text.pk}/0/",
 }
 from calls.models import RecordRule, RuleFiring
@@ -116,6 +133,9 @@ RuleFiring.objects.create(
     answered_at=now, reason="The announcement was not heard: wrong voice.",
 )
 operated = {
+    "neighbours": "/neighbours/",
+    "endpoints": "/endpoints/",
+    "endpoint": f"/endpoints/{endpoint.pk}/",
     "connect": "/connect/",
     "rules": "/rules/",
     "a rule": f"/rules/{rules[0].pk}/",

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from django.utils import timezone
 
-from calls import board, commands, fragments, wishes
+from calls import board, commands, contacts, fragments, wishes
 from calls.models import Call, Command, Kind
 from tests.conftest import leg
 
@@ -167,7 +167,7 @@ def test_the_number_of_queries_does_not_grow_with_the_calls(django_assert_num_qu
         wish(one, "record_start", "accepted", by=sam)
         call(conversation=one.conversation)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):  # the last: whether the book of contacts is the newest
         for conversation in board.conversations(now=NOW):
             board.row(conversation, control=True)
     with django_assert_num_queries(1):
@@ -537,9 +537,22 @@ def test_what_is_rendered_once_for_equal_values_is_never_out_of_date():
         (conversation,) = board.conversations(now=NOW)
 
         kept = board.rows(conversation, [True, False])
-        fragments.fragment.cache_clear()
+        fragments.rendered.cache_clear()
 
         assert board.rows(conversation, [True, False]) == kept
+
+
+def test_a_row_rendered_before_shows_the_name_that_a_number_got():
+    it = call(heard_s=50)
+    (before,) = board.conversations(now=NOW)
+    assert "Jane Doe" not in board.row(before, control=True)
+
+    contacts.put([(it.from_number, "Jane Doe", "")])
+    contacts.look_again()
+    (after,) = board.conversations(now=NOW)
+
+    assert "Jane Doe" in board.row(after, control=True)
+    assert "jane doe" in after.haystack
 
 
 # Calls being placed

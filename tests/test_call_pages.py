@@ -479,7 +479,7 @@ def test_the_number_of_queries_does_not_grow_with_the_story(
 
     supervisor.get(url(call))  # the first look at the captions is written down
 
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(21):
         supervisor.get(url(call))
 
 

@@ -85,7 +85,7 @@ REFUSED = {
     "from=yesterday": "from is 'yesterday', which is no date like 2026-03-31.",
     "to=9999-12-31": "to is 9999-12-31, which is not between 1970 and 2099.",
     "from=2026-03-05&to=2026-03-01": "from (2026-03-05) is after to (2026-03-01).",
-    "number=abc": "number is 'abc', which is no telephone number.",
+    "number=abc": "number is 'abc', which is no telephone number, and no contact's.",
     "party=!!": "party: '!!' holds no word of a name or address.",
     "party=-lee": "party: '-lee' only says whom to leave out",
     "q=%22%22": "q: '\"\"' holds no word.",

@@ -598,7 +598,7 @@ def test_a_list_takes_few_queries_however_long_it_is(sam_in):
         connection,
     ) as queries:
         sam_in.get(LIST, {"q": "hello"})
-    assert len(queries) <= 11
+    assert len(queries) <= 13
 
 
 def test_chips_show_and_remove_the_filters(sam_in):

@@ -247,9 +247,15 @@ def test_htmx_is_told_to_run_nothing_and_to_show_conflicts(client):
 @pytest.mark.parametrize(
     ("name", "links"),
     [
-        ("sam", ["Live", "Recordings", "Sounds", "Problems"]),
-        ("lee", ["Live", "Recordings"]),
-        ("olga", ["Live", "Recordings", "Sounds", "Problems", "Rules", "Admin"]),
+        ("sam", ["Live", "Recordings", "Sounds", "Problems", "Contacts", "Notices", "My phone"]),
+        ("lee", ["Live", "Recordings", "Contacts", "Notices"]),
+        (
+            "olga",
+            [
+                *("Live", "Recordings", "Sounds", "Problems", "Admin"),
+                *("Contacts", "Notices", "Rules", "Neighbours", "Endpoints"),
+            ],
+        ),
         ("max", []),
     ],
 )
@@ -334,7 +340,7 @@ def test_the_number_of_queries_of_the_board_does_not_grow(
         live_call()
     client.force_login(sam)
 
-    with django_assert_max_num_queries(18):  # 5 of the person, 3 rows, 10 others
+    with django_assert_max_num_queries(20):  # 5 of the person, 2 shared, 3 rows, 10 others
         client.get("/")
 
 
@@ -379,7 +385,7 @@ def test_the_status_is_the_same_in_the_page_and_in_the_stream(client, lee):
 @pytest.fixture
 def alive(settings):
     """Let every process have given a sign of life just now."""
-    for name in ("pump", "worker:control", "worker:events", "worker:media", "worker:texts"):
+    for name in ("pump", *notices.LANES):
         Heartbeat.objects.create(name=name, beat_at=NOW)
 
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("calls", "0004_sound"),
+        ("calls", "0002_sound"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

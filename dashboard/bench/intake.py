@@ -134,7 +134,7 @@ class Bench:
         """Start the worker that folds the door's events, as the launcher does."""
         environment = self.stage.environment(DATABASE_URL=self.door.database.url, **self.told)
         process = self.stage.python(
-            "worker", *worker("desk", "control,events", 4), environment=environment
+            "worker", *worker("desk", "control,events,forward,signals", 5), environment=environment
         )
         beat = "SELECT 1 FROM calls_heartbeat WHERE name = 'worker:events'"
         self.stage.wait("the worker beats", lambda: self.door.database.rows(beat), "worker")

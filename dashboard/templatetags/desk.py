@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from calls import contacts
+
 register = template.Library()
 
 NOTHING = "–"  # noqa: RUF001  (a dash is what it is)
@@ -23,6 +25,13 @@ UNITS = ("kB", "MB", "GB", "TB")
 
 @register.filter
 def phone(value: str) -> str:
+    """Write whose number it is, as the contacts know; else the number itself."""
+    text = str(value or "")
+    return contacts.name_of(text) or _phone(text)
+
+
+@register.filter
+def number(value: str) -> str:
     """Write a number with spaces, a SIP address short, and say when the caller withheld it."""
     return _phone(str(value or ""))
 

@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from recordings.filters.chosen import Filters
 from recordings.models import State
+from recordings.search.named import named
 from recordings.search.query import NUMBER, Unclear, parse, parse_party
 from recordings.search.sources import LAST_PLACE, Key
 
@@ -141,8 +142,8 @@ def _clear(name: str, text: str, parse: Callable[[str], object]) -> str:
 
 
 def _number(text: str) -> str:
-    if text and not NUMBER.fullmatch(text):
-        raise Invalid(f"number is {text[:40]!r}, which is no telephone number.")
+    if text and not NUMBER.fullmatch(text) and named(text) is None:
+        raise Invalid(f"number is {text[:40]!r}, which is no telephone number, and no contact's.")
     return text
 
 

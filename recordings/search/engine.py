@@ -20,7 +20,8 @@ from django.db.models import Q
 from access.policies import Right, may
 from recordings.filters import Filters, Invalid
 from recordings.models import Recording, Tag
-from recordings.search.query import ending, parse, parse_party
+from recordings.search.named import by_number, by_party
+from recordings.search.query import parse
 from recordings.search.sources import (
     LAST_PLACE,
     Check,
@@ -115,9 +116,9 @@ def matching(user: User | AnonymousUser, chosen: Filters, places: list[int]) -> 
 def _sources(chosen: Filters, *, may_read: bool) -> list[Source] | None:
     """Return the conditions, or None if nothing can meet them."""
     sources: list[Source] = [Column((each,)) for each in chosen.columns]
-    clauses = [ending(number) for number in chosen.numbers]
+    clauses = [by_number(number) for number in chosen.numbers]
     if chosen.party:
-        clauses += parse_party(chosen.party)
+        clauses += by_party(chosen.party)
     if chosen.wants_words:
         words = parse(chosen.q)
         clauses += words if may_read else [each.for_those_who_may_not_read() for each in words]

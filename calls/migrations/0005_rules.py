@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("calls", "0002_guard"),
+        ("calls", "0004_guard"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,1 @@
+"""The pages around the calls: neighbours, endpoints, notices and the address book."""
