@@ -18,7 +18,7 @@ from recordings.models.recording import LENGTHS_MS
 from recordings.search.query import Clause
 
 LAST_PLACE = (1 << 63) - 1
-GIN = "SELECT * FROM recordings_find(%s::tsquery, %s, %s, %s, %s, %s, %s, %s)"
+GIN = "SELECT * FROM recordings_find(%s::tsquery[], %s, %s, %s, %s, %s, %s, %s)"
 FTS5 = (
     "SELECT rowid FROM recordings_words"
     " WHERE recordings_words MATCH %s AND rowid >= %s AND rowid < %s ORDER BY rowid "
@@ -239,8 +239,10 @@ class Text:
         return self._by_fts5(span, limit)
 
     def _by_gin(self, span: Span, limit: int, patience: Patience) -> list[int]:
-        wanted = " & ".join(f"({_tsquery(clause)})" for clause in self._wanted)
-        asked = wanted + "".join(f" & !({_tsquery(clause)})" for clause in self._unwanted)
+        first, *others = (f"({_tsquery(clause)})" for clause in self._wanted)
+        first += "".join(f" & !({_tsquery(clause)})" for clause in self._unwanted)
+        # as many conditions as the function has
+        asked = [first, *others[:1], *filter(None, [" & ".join(others[1:])])]
         with connection.cursor() as cursor:
             within = [span.low, span.high, span.newest_first, limit]
             bounds = [patience.enough, patience.soft, patience.hard]
