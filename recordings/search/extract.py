@@ -45,7 +45,7 @@ def extracts(recordings: Sequence[Recording], clauses: Sequence[Clause]) -> dict
 
 
 def _said(recordings: Sequence[Recording]) -> Iterator[tuple[Recording, Sequence[Sentence]]]:
-    best = said.best_of(recordings)
+    best = said.best_of(recordings, only=said.READ)
     calls = {recording.call_id for recording in recordings if recording.pk not in best}
     captioned = set(Caption.objects.filter(call__in=calls).values_list("call", flat=True))
     for recording in recordings:
