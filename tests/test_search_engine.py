@@ -308,3 +308,19 @@ def test_the_rarest_condition_leads(lee, monkeypatch):
     found = search(lee, read(state="stored", flagged="yes"), size=5, limits=limits)
     assert len(found.places) == 5
     assert {source for source, limit in asked if limit != 3} == {"(AND: ('flagged', True))"}
+
+
+def test_a_full_page_leaves_the_rest_of_the_count_to_a_second_question(lee):
+    for number in range(30):
+        make(
+            said="refund" if number % 2 else "zebra refund",
+            started_at=STARTED - timedelta(days=40 * number),
+            flagged=True,
+        )
+    asked = read(q='refund -"zebra refund"', flagged="yes")
+    limits = Limits(counted=20, first_batch=5, largest_batch=5)
+    page = search(lee, asked, size=2, limits=limits)
+    assert (page.is_exact, page.may_count_on) == (False, True)
+    assert 3 <= page.count < 15
+    assert results.count(lee, asked) == "15"
+    assert results.count(lee, read(q="refund", after=str(page.places[0]))) == "30"

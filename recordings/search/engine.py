@@ -49,10 +49,16 @@ class Limits:
     largest_batch: int = 4_000
     seconds: float = 0.25  # for a page
     sort_seconds: float = 1.0  # for what is to be sorted by length
-    count_seconds: float = 0.004  # after which a page that is full counts no further
+    count_seconds: float = 0.0  # after which a page that is full counts no further
+
+    @property
+    def counts_all(self) -> bool:
+        """Say whether the count is worth as much time as the page."""
+        return self.count_seconds >= self.seconds
 
 
 LIMITS = Limits()
+COUNTING = replace(LIMITS, count_seconds=LIMITS.seconds)
 MUCH_RARER = (
     30  # times: looking at a text costs as much as that many steps in a list of FTS5, twice
 )
@@ -67,6 +73,7 @@ class Found:
     is_partial: bool = False  # time was up before the page was full: search on from `after`
     count: int = 0
     is_exact: bool = True  # else there are at least so many
+    may_count_on: bool = False  # it was not counted as far as it could be
 
     @property
     def total(self) -> str:
@@ -173,7 +180,8 @@ class _Search:
         """Return how long a source may look from now on; one stretch it always looks at."""
         passed = monotonic() - self.started
         hard, soft = self.limits.seconds - passed, self.limits.count_seconds - passed
-        return Patience(max(0.0, hard), self.size + 1, max(0.0, soft))
+        enough = 0 if self.limits.counts_all else self.size + 1
+        return Patience(max(0.0, hard), enough, max(0.0, soft))
 
     def probe(self, limit: int) -> list["Probe"]:
         """Ask each source for its first places; one that has none ends it."""
@@ -212,7 +220,7 @@ class _Search:
             after = step.reached
             if after is None or len(keys) >= most or self._is_over(len(keys) >= enough):
                 return Walk(keys, after)
-            if len(keys) < enough:  # what only counts goes by small steps, so that it can stop
+            if len(keys) < enough or self.limits.counts_all:
                 size = min(2 * size, self.limits.largest_batch)
 
     def _is_over(self, has_enough: bool) -> bool:
@@ -220,19 +228,19 @@ class _Search:
         return monotonic() - self.started >= limit
 
     def lead(self, batch: Batch) -> Found:
-        """Return the page after the cursor, and count from the start as far as time allows."""
-        counted, after = max(self.limits.counted, self.size) + 1, self.chosen.after
-        if after is None:
-            walk = self.walk(batch, None, self.size + 1, counted)
-            count, is_exact = len(walk.keys), walk.reached is None
-        else:
-            walk = self.walk(batch, after, self.size + 1, self.size + 1)
-            whole = self.walk(batch, None, 0, counted)
-            count, is_exact = len(whole.keys), whole.reached is None
+        """Return the page after the cursor, and of the first one what is counted on the way."""
+        after, enough = self.chosen.after, self.size + 1
+        most = enough if after else max(self.limits.counted + 1, enough)
+        walk = self.walk(batch, after, enough, most)
         page = self.cut(walk.keys, reached=walk.reached)
-        if count > self.limits.counted:
-            count, is_exact = self.limits.counted, False
-        return replace(page, count=count, is_exact=is_exact)
+        return self.counted(page, len(walk.keys), is_exact=not after and walk.reached is None)
+
+    def counted(self, page: Found, count: int, *, is_exact: bool) -> Found:
+        """Return a page with the number of matches; above the limit it is no longer exact."""
+        most = self.limits.counted
+        if count > most:
+            return replace(page, count=most, is_exact=False)
+        return replace(page, count=count, is_exact=is_exact, may_count_on=not is_exact)
 
     def cut(self, keys: Sequence[Key], *, reached: Key | None) -> Found:
         """Return the first keys as a page."""
@@ -261,8 +269,8 @@ class _Times(_Search):
         walk = Walk(leader.keys, leader.reached)
         if self.chosen.after is not None:
             walk = self._batch(leader, rest)(self.chosen.after, self.size + 1)
-        count = min(len(leader.places), self.limits.counted)
-        return replace(self.cut(walk.keys, reached=walk.reached), count=count, is_exact=False)
+        page = self.cut(walk.keys, reached=walk.reached)
+        return self.counted(page, len(leader.places), is_exact=False)
 
     def _few(self, probe: Probe) -> Found:
         places = self.rest(probe.source).keep(probe.places)
