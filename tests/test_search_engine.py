@@ -27,7 +27,7 @@ LENGTHS_MS = (None, 0, 14_999, 15_000, 29_000, 61_000, 4_000_000)
 
 ROWS = st.fixed_dictionaries(
     {
-        "hours": st.integers(0, 2_000),
+        "hours": st.integers(0, 2_000) | st.integers(0, 40_000),
         "said": TEXTS,
         "caller": st.sampled_from(NUMBERS),
         "agent": st.sampled_from(["", "sip:lee@x.example", "sip:mia@x.example"]),
@@ -70,6 +70,7 @@ LIMITS = st.builds(
     sortable=st.just(40),
     first_batch=st.integers(1, 4),
     largest_batch=st.integers(4, 9),
+    few=st.sampled_from([0.0, 0.05, 500.0]),  # of an estimate of one or two
     seconds=st.sampled_from([0.0, 60.0]),  # 0: always over
     count_seconds=st.sampled_from([0.0, 60.0]),
 )

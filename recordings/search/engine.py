@@ -49,6 +49,7 @@ class Limits:
     largest_batch: int = 4_000
     seconds: float = 0.25  # for a page
     sort_seconds: float = 1.0  # for what is to be sorted by length
+    few: float = 500.0  # matches, by PostgreSQL's estimate, which are looked at all at once
     count_seconds: float = 0.0  # after which a page that is full counts no further
 
     @property
@@ -58,7 +59,7 @@ class Limits:
 
 
 LIMITS = Limits()
-COUNTING = replace(LIMITS, count_seconds=LIMITS.seconds)
+COUNTING = replace(LIMITS, few=2.0 * LIMITS.counted, count_seconds=LIMITS.seconds)
 MUCH_RARER = (
     30  # times: looking at a text costs as much as that many steps in a list of FTS5, twice
 )
@@ -181,7 +182,7 @@ class _Search:
         passed = monotonic() - self.started
         hard, soft = self.limits.seconds - passed, self.limits.count_seconds - passed
         enough = 0 if self.limits.counts_all else self.size + 1
-        return Patience(max(0.0, hard), enough, max(0.0, soft))
+        return Patience(max(0.0, hard), enough, max(0.0, soft), self.limits.few)
 
     def probe(self, limit: int) -> list["Probe"]:
         """Ask each source for its first places; one that has none ends it."""

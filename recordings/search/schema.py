@@ -36,7 +36,7 @@ END $$
 FIND = """
 CREATE OR REPLACE FUNCTION recordings_find(
   asked tsquery[], low bigint, high bigint, newest boolean,
-  wanted int, enough int, soft float8, hard float8
+  wanted int, enough int, few float8, soft float8, hard float8
 ) RETURNS SETOF bigint LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -59,7 +59,7 @@ BEGIN
   here := CASE WHEN newest THEN high - 1 ELSE low END;
   IF high - low > 1::bigint << 53 THEN -- else it is but a few stretches
     likely := recordings_estimate(asked);
-    rest := likely <= CASE WHEN enough = 0 THEN 2 * wanted ELSE 500 END;
+    rest := likely <= few;
     -- a look-up costs as much as some hundred finds
     IF likely / (high - low) * (1::bigint << 51) <= 2 * need + 300 THEN shift := 51; END IF;
   END IF;
@@ -92,7 +92,7 @@ BEGIN
       shift := shift + 4;
       idle := 0;
       -- to go through the list of a year costs more than to look at all that match
-      rest := shift = 55 AND likely <= 20000;
+      rest := shift = 55 AND likely <= 40 * few;
     END IF;
     took := extract(epoch FROM clock_timestamp() - began);
     IF total < wanted AND here >= low AND here < high

@@ -18,7 +18,7 @@ from recordings.models.recording import LENGTHS_MS
 from recordings.search.query import Clause
 
 LAST_PLACE = (1 << 63) - 1
-GIN = "SELECT * FROM recordings_find(%s::tsquery[], %s, %s, %s, %s, %s, %s, %s)"
+GIN = "SELECT * FROM recordings_find(%s::tsquery[], %s, %s, %s, %s, %s, %s, %s, %s)"
 FTS5 = (
     "SELECT rowid FROM recordings_words"
     " WHERE recordings_words MATCH %s AND rowid >= %s AND rowid < %s ORDER BY rowid "
@@ -58,6 +58,7 @@ class Patience:
     hard: float = 5.0
     enough: int = 0
     soft: float = 5.0
+    few: float = 500.0  # are rather looked at all at once
 
 
 class OutOfTime(Exception):
@@ -245,7 +246,7 @@ class Text:
         asked = [first, *others[:1], *filter(None, [" & ".join(others[1:])])]
         with connection.cursor() as cursor:
             within = [span.low, span.high, span.newest_first, limit]
-            bounds = [patience.enough, patience.soft, patience.hard]
+            bounds = [patience.enough, patience.few, patience.soft, patience.hard]
             cursor.execute(GIN, [asked, *within, *bounds])
             found = [place for (place,) in cursor.fetchall()]
         if found and found[-1] < 0:
