@@ -1,6 +1,6 @@
 """Filters into a page of the library, the plan chosen by us: bounded in rows and in time.
 
-    probe   each condition gives its first 1,001 keys, from its own index
+    probe   each condition gives its first 201 keys, from its own index; a single one 1,001
     few     one has fewer: these are looked at, the others checked; all of it is exact
     one     the only condition has more: its index is the page
     many    the rarest leads, the others check, batch by batch, until the page is full;
@@ -49,7 +49,7 @@ class Limits:
     largest_batch: int = 4_000
     seconds: float = 0.25  # for a page
     sort_seconds: float = 1.0  # for what is to be sorted by length
-    few: float = 500.0  # matches, by PostgreSQL's estimate, which are looked at all at once
+    few: float = 2_000.0  # matches, that PostgreSQL rather looks at all at once
     count_seconds: float = 0.0  # after which a page that is full counts no further
 
     @property
@@ -59,10 +59,8 @@ class Limits:
 
 
 LIMITS = Limits()
-COUNTING = replace(LIMITS, few=2.0 * LIMITS.counted, count_seconds=LIMITS.seconds)
-MUCH_RARER = (
-    30  # times: looking at a text costs as much as that many steps in a list of FTS5, twice
-)
+COUNTING = replace(LIMITS, count_seconds=LIMITS.seconds)
+MUCH_RARER = 300  # times: to look at a text costs as much as that many steps in a list of FTS5
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,15 +212,22 @@ class _Search:
     def walk(self, batch: Batch, after: Key | None, enough: int, most: int) -> Walk:
         """Collect keys until there are `most`, or `enough` and time is up, or it is the end."""
         keys: list[Key] = []
-        size = self.limits.first_batch
+        wanted = most if self.limits.counts_all else enough
+        size, looked_at = min(self.limits.first_batch, wanted + wanted // 2), 0
         while True:
             step = batch(after, size)
             keys += step.keys
             after = step.reached
             if after is None or len(keys) >= most or self._is_over(len(keys) >= enough):
                 return Walk(keys, after)
-            if len(keys) < enough or self.limits.counts_all:
-                size = min(2 * size, self.limits.largest_batch)
+            looked_at += size
+            size = min(self._as_many(wanted - len(keys), len(keys), looked_at), 4 * size)
+            size = min(max(1, size), self.limits.largest_batch)
+
+    @staticmethod
+    def _as_many(lacking: int, kept: int, looked_at: int) -> int:
+        """Return how many to look at for what is lacking, and some more: a second look costs."""
+        return max(lacking, 1) * looked_at * 5 // (4 * max(kept, 1)) + 1
 
     def _is_over(self, has_enough: bool) -> bool:
         limit = self.limits.count_seconds if has_enough else self.limits.seconds
@@ -256,9 +261,16 @@ class _Search:
 class _Times(_Search):
     """In the order of time."""
 
+    @property
+    def first_look(self) -> int:
+        """Return how many to ask each condition for: of a single one, the first are its count."""
+        looks_on = len(self.sources) == 1 or self.limits.counts_all
+        many = self.limits.counted if looks_on else self.limits.first_batch
+        return max(many, self.size) + 1
+
     def page(self) -> Found:
         """Return the page after the cursor."""
-        probes = self.probe(self.limits.counted + 1)
+        probes = self.probe(self.first_look)
         if whole := [probe for probe in probes if probe.is_all]:
             return self._few(min(whole, key=lambda probe: len(probe.places)))
         leader = self._rarest(probes)
@@ -298,7 +310,8 @@ class _Times(_Search):
             if isinstance(probe.source, Text)
             for clause in probe.source.clauses
         )
-        return self.ask(Text(tuple(clauses)), self.span, self.limits.counted + 1)
+        many = self.limits.counted if self.limits.counts_all else 0
+        return self.ask(Text(tuple(clauses)), self.span, max(many, self.size) + 1)
 
     def _reach(self, probe: Probe) -> int:
         """Return how far a probe came, in places; as far as can be for one that found nothing."""

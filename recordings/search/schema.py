@@ -1,10 +1,10 @@
 """The index of words, which Django's models cannot tell of: its tables and functions.
 
-PostgreSQL  one GIN index over the tokens of a text and the times it belongs to. What is rare, by
-            the planner's estimate, is looked up at once. Else a search goes from time to time,
-            newest first: of 36 hours, of 25 days where that finds little, then through all the
-            rest, or by 398 days where that may be much. So a common word, a rare one and two that
-            never meet are alike; a planner left alone takes 0.1 s for one or 12 s for the other.
+PostgreSQL  one GIN index over the tokens of a text and the times it belongs to. A search goes from
+            time to time, newest first: of 36 hours, of 25 days where that finds little, then
+            through all the rest where that is not much, by 398 days where it may be. So a common
+            word, a rare one and two that never meet are alike; a planner left alone takes 0.1 s
+            for the first or 12 s for the second.
 SQLite      FTS5 whose rowid is the place, so that its lists are in the order of the library.
             Without positions: a phrase is looked up in the text itself, as on PostgreSQL.
 """
@@ -32,6 +32,31 @@ BEGIN
   RETURN plan #>> '{0,Plan,Plan Rows}';
 END $$
 """
+MOST_ASKED = 3  # conditions, each of its own, so that the index skips in one list what is not in
+# another; of one condition with an AND, it goes through all of the rarest list
+
+
+def _looks(*more: str) -> str:
+    """Return a look-up for each number of conditions; to ask one twice takes twice as long."""
+    return "\n".join(
+        LOOK.format(
+            count=count,
+            asked=" AND ".join(
+                f"recordings_tokens(s.place, s.document) @@ {each}"
+                for each in (*(f"asked[{at}]" for at in range(1, count + 1)), *more)
+            ),
+        )
+        for count in range(1, MOST_ASKED + 1)
+    )
+
+
+LOOK = """
+        WHEN {count} THEN RETURN QUERY
+          SELECT s.place FROM recordings_searchtext s WHERE {asked}
+            -- the sum keeps the index of places out of this
+            AND s.place + 0 BETWEEN greatest(low, least(here, edge))
+                                AND least(high - 1, greatest(here, edge))
+          ORDER BY s.place * step LIMIT wanted - total;"""
 # Returns places in order; a negative one (-1 - place) says that time was up, and where.
 FIND = """
 CREATE OR REPLACE FUNCTION recordings_find(
@@ -43,56 +68,47 @@ DECLARE
   began timestamptz := clock_timestamp();
   step int := CASE WHEN newest THEN -1 ELSE 1 END;
   shift int := 47; idle int := 0; found int; total int := 0;
-  here bigint; edge bigint; first bigint; last bigint; took float8;
+  here bigint; edge bigint; beyond bigint; start bigint; first bigint; last bigint; took float8;
   need int := CASE WHEN enough = 0 THEN wanted ELSE enough END;
-  likely float8; rest boolean := false;
-  -- each a condition of its own, so that the index skips in one list what is not in another;
-  -- of one condition with an AND, it goes through all of the rarest list
-  one tsquery := asked[1];
-  two tsquery := coalesce(asked[2], one);
-  three tsquery := coalesce(asked[3], one);
+  dense float8;  -- what was found, by length of time
+  rest boolean := false;
   days tsquery;
 BEGIN
   SELECT min(r.place), max(r.place) + 1 INTO first, last FROM recordings_recording r;
   low := greatest(low, first);
   high := least(high, last);
   here := CASE WHEN newest THEN high - 1 ELSE low END;
-  IF high - low > 1::bigint << 53 THEN -- else it is but a few stretches
-    likely := recordings_estimate(asked);
-    rest := likely <= few;
-    -- a look-up costs as much as some hundred finds
-    IF likely / (high - low) * (1::bigint << 51) <= 2 * need + 300 THEN shift := 51; END IF;
-  END IF;
+  start := here;
+  beyond := CASE WHEN newest THEN low ELSE high - 1 END;
   WHILE here >= low AND here < high AND total < wanted LOOP
     IF rest THEN
-      edge := CASE WHEN newest THEN low ELSE high - 1 END;
-      days := one;
+      edge := beyond;
+      CASE cardinality(asked) {rest} END CASE;
     ELSE
       edge := (here >> shift) << shift;
       IF NOT newest THEN edge := edge + (1::bigint << shift) - 1; END IF;
       days := '''%' || shift || '.' || (here >> shift) || '''';
+      CASE cardinality(asked) {days} END CASE;
     END IF;
-    RETURN QUERY
-      SELECT s.place FROM recordings_searchtext s
-      WHERE recordings_tokens(s.place, s.document) @@ days
-        AND recordings_tokens(s.place, s.document) @@ one
-        AND recordings_tokens(s.place, s.document) @@ two
-        AND recordings_tokens(s.place, s.document) @@ three
-        -- the sum keeps the index of places out of this
-        AND s.place + 0 BETWEEN greatest(low, least(here, edge))
-                            AND least(high - 1, greatest(here, edge))
-      ORDER BY s.place * step LIMIT wanted - total;
     GET DIAGNOSTICS found = ROW_COUNT;
     total := total + found;
     here := edge + step;
     -- where little is found, look further at once, yet hardly at more than what is wanted;
     -- with enough found, go on by steps so small that the clock can end it
     idle := CASE WHEN found * 16 < wanted - total THEN idle + 1 ELSE 0 END;
-    IF idle >= 2 AND shift < 55 AND (enough = 0 OR total < enough) THEN
-      shift := shift + 4;
-      idle := 0;
-      -- to go through the list of a year costs more than to look at all that match
-      rest := shift = 55 AND likely <= 40 * few;
+    IF total < need THEN
+      dense := total::float8 / abs(here - start);
+      IF shift = 51 AND idle >= 1 AND abs(here - start) >> 50 > 0
+         -- two more of these would not do, and all the rest is few: by what was found so far,
+         -- and by what ANALYZE knows, should it have been otherwise in older times
+         AND dense * (1::bigint << 52) < need - total
+         AND dense * abs(here - beyond) <= few
+         AND recordings_estimate(asked) <= 25 * few THEN
+        rest := true;
+      ELSIF idle >= 2 AND shift < 55 THEN
+        shift := shift + 4;
+        idle := 0;
+      END IF;
     END IF;
     took := extract(epoch FROM clock_timestamp() - began);
     IF total < wanted AND here >= low AND here < high
@@ -102,7 +118,7 @@ BEGIN
     END IF;
   END LOOP;
 END $$
-"""
+""".replace("{rest}", _looks()).replace("{days}", _looks("days"))
 FORGET = """
 DROP FUNCTION IF EXISTS recordings_find(
   tsquery, bigint, bigint, boolean, int, int, float8, float8
