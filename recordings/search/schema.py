@@ -75,6 +75,7 @@ DECLARE
   days tsquery;
 BEGIN
   SELECT min(r.place), max(r.place) + 1 INTO first, last FROM recordings_recording r;
+  IF first IS NULL THEN RETURN; END IF;
   low := greatest(low, first);
   high := least(high, last);
   here := CASE WHEN newest THEN high - 1 ELSE low END;
