@@ -4,7 +4,7 @@ from recordings.search import schema
 
 
 class Migration(migrations.Migration):
-    """Rare words are looked up at once, by the planner's estimate of how many there are."""
+    """Each word is a condition of its own, and what is rare is looked up at once."""
 
     dependencies = [("recordings", "0011_search_index")]
 

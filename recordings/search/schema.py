@@ -36,14 +36,17 @@ MOST_ASKED = 3  # conditions, each of its own, so that the index skips in one li
 # another; of one condition with an AND, it goes through all of the rarest list
 
 
-def _looks(*more: str) -> str:
-    """Return a look-up for each number of conditions; to ask one twice takes twice as long."""
+def _looks(*first: str) -> str:
+    """Return a look-up for each number of conditions; to ask one twice takes twice as long.
+
+    What comes first bounds the others: GIN asks the last only where those before it agree.
+    """
     return "\n".join(
         LOOK.format(
             count=count,
             asked=" AND ".join(
                 f"recordings_tokens(s.place, s.document) @@ {each}"
-                for each in (*(f"asked[{at}]" for at in range(1, count + 1)), *more)
+                for each in (*first, *(f"asked[{at}]" for at in range(1, count + 1)))
             ),
         )
         for count in range(1, MOST_ASKED + 1)
