@@ -33,6 +33,7 @@ OPPOSITE = {"newest": "oldest", "oldest": "newest", "longest": "shortest", "shor
 SHOWN = (
     *("place", "call", "recording_id", "state", "started_at", "start_inferred", "duration_ms"),
     *("from_number", "to_number", "agent", "has_transcript", "flagged", "reviewed", "paused"),
+    *("ended_paused", "pause_unverified"),
 )
 STEPS = 100_000  # of SQLite's machine, between two looks at the clock: some milliseconds
 
