@@ -2,6 +2,7 @@
 
 find(user, filters.read(query)) -> Page          walk(user, query) -> every page after it
 newer(user, filters, since) -> how many came      keys(user, query) -> the ids of all
+count(user, filters) -> how many match, where the page was full before all were counted
 """
 
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ class Page:
     older: str | None  # the cursor of the next page
     note: str = ""  # what the reader must know of a list that is not whole
     is_partial: bool = False  # time was up: the search goes on from `older`
+    may_count_on: bool = False  # `count` tells more than the count here
     snippets: dict[UUID, Extract] = field(default_factory=dict)
 
 
@@ -45,11 +47,17 @@ def find(user: Person, chosen: filters.Filters) -> Page:
     return Page(
         rows=found.recordings,
         count=found.total,
+        may_count_on=found.may_count_on,
         older=found.after or None,
         note=" ".join(filter(None, (UNREAD * found.words_left_out, _reached(found)))),
         is_partial=found.is_partial,
         snippets=found.extracts,
     )
+
+
+def count(user: Person, chosen: filters.Filters) -> str:
+    """Return how many recordings match: 712, 1,000+. Raises filters.Invalid."""
+    return results.count(user, chosen)
 
 
 def _reached(found: results.Page) -> str:

@@ -10,10 +10,10 @@ are read as they come.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from calls import timeline
 from recordings import sides
@@ -24,6 +24,11 @@ from recordings.sentences import CAPTION, Sentence, read, split
 LATE = timedelta(seconds=10)  # a caption may be told so long after the recording's end
 LONGEST_MS = 5_000  # our choice, for a line of which only the end is known
 CHANNELS = {"inbound": 0, "outbound": 1}
+
+READ = (  # what the best is chosen by, and its sentences
+    *("call", "recording", "recording_key"),
+    *("source", "timing", "revision", "text", "segments"),
+)
 
 Timing, Source = Transcript.Timing, Transcript.Source
 
@@ -71,25 +76,28 @@ def best(recording: Recording) -> Transcript | None:
     return best_of([recording]).get(recording.pk)
 
 
-def best_of(recordings: Iterable[Recording]) -> dict[UUID, Transcript]:
-    """Return the best text of each recording that has one; one query."""
+def best_of(
+    recordings: Iterable[Recording], *, only: Sequence[str] = ()
+) -> dict[UUID, Transcript]:
+    """Return the best text of each recording that has one, or some columns of it; one query."""
     asked = list(recordings)
     calls = {recording.call_id for recording in asked}
-    mine = Q(recording__in=[recording.pk for recording in asked])
-    found = Transcript.objects.filter(mine | Q(call__in=calls, recording=None)).exclude(text="")
+    # a text of a recording is of its call too
+    texts = Transcript.objects.filter(call__in=calls).exclude(text="").only(*only)
     attached: defaultdict[UUID, list[Transcript]] = defaultdict(list)
     unclaimed: defaultdict[int | UUID, list[Transcript]] = defaultdict(list)
-    for transcript in found:
+    for transcript in texts:
         if transcript.recording_id is not None:
             attached[transcript.recording_id].append(transcript)
         else:
             unclaimed[transcript.call_id].append(transcript)
-    texts = {
+    found = {
         recording.pk: attached[recording.pk]
         + [each for each in unclaimed[recording.call_id] if _may_be_of(each, recording)]
         for recording in asked
     }
-    return {pk: max(each, key=_rank) for pk, each in texts.items() if each}
+    # both came in the order in which they were told; of equals the latest is the best
+    return {pk: max(reversed(each), key=_rank) for pk, each in found.items() if each}
 
 
 def is_of(transcript: Transcript, recording: Recording) -> bool:
@@ -104,15 +112,10 @@ def _may_be_of(transcript: Transcript, recording: Recording) -> bool:
     return not transcript.recording_key or not recording.recording_id
 
 
-def _rank(transcript: Transcript) -> tuple[bool, bool, int, datetime]:
+def _rank(transcript: Transcript) -> tuple[bool, bool, int]:
     is_telnyx = transcript.source == Source.TELNYX
     worth = 2 * (transcript.timing == Timing.TIMED) + is_telnyx
-    return (
-        transcript.revision > 0,
-        transcript.recording_id is not None,
-        worth,
-        transcript.told_at,
-    )
+    return transcript.revision > 0, transcript.recording_id is not None, worth
 
 
 def of(recording: Recording) -> Said | None:

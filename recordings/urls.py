@@ -18,6 +18,7 @@ app_name = "recordings"
 urlpatterns = [
     path("", library.library, name="list"),
     path("new", library.new, name="new"),
+    path("count", library.count, name="count"),
     path("list.csv", library.sheet, name="csv"),
     path("bulk", bulk.act, name="bulk"),
     path("views/", saved.views, name="views"),

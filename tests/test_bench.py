@@ -12,7 +12,17 @@ from django.core.management import CommandError, call_command
 from nacl.signing import SigningKey
 
 from calls import intake as door
-from dashboard.bench import board, click, comparison, figures, intake, machine, memory, webhooks
+from dashboard.bench import (
+    board,
+    click,
+    comparison,
+    figures,
+    intake,
+    library,
+    machine,
+    memory,
+    webhooks,
+)
 from dashboard.bench.databases import Database
 from dashboard.bench.stage import Broken, Stage
 from tests.conftest import KEY
@@ -197,6 +207,19 @@ def test_percentiles_and_spreads_are_those_of_the_values():
 def test_a_bench_that_does_not_exist_is_named():
     with pytest.raises(CommandError, match="'intakes' is none of intake, click, board, memory"):
         call_command("bench", "intakes")
+
+
+def test_libraries_are_named_in_pairs_and_what_misses_is_told():
+    with pytest.raises(CommandError, match="--on names 1 databases; name them in pairs"):
+        call_command("bench", "library", on=["sqlite:///one.sqlite3"])
+    questions = {"all": [[1.0, 0.5]] * 3, "agent": [[25.0, 4.0]] * 3}
+    small = {"size": 10, "classes": {name: [[1.0, 0.5]] * 3 for name in questions}}
+    told = {"database": "SQLite", "sizes": [small, {"size": 99, "classes": questions}]}
+    shown = library.lines({"outcomes": [told]})
+    assert [line for line in shown if "MISSED" in line] == [
+        "MISSED: agent takes 25.0 ms, the target is 20",
+        "MISSED: agent grows 2.00 times, the target is 1.5",
+    ]
 
 
 def test_rows_are_read_past_django(tmp_path):

@@ -107,6 +107,35 @@ def test_a_list_that_is_not_whole_says_so_and_can_be_gone_on_with(lee_in, monkey
     assert "not everything was searched" in shown
 
 
+def test_a_list_is_shown_before_all_of_it_is_counted(lee_in, monkeypatch):
+    made = make(flagged=True)
+    known = Page([made], "85+", "17", may_count_on=True)
+    monkeypatch.setattr(listing, "find", lambda *_, **__: known)
+    shown = html(lee_in, flagged="yes")
+    assert "<b>85+</b> recordings" in shown
+    assert 'hx-get="/recordings/count?flagged=yes" hx-trigger="load"' in shown
+    assert "All that match" in shown
+    counted = lee_in.get("/recordings/count?flagged=yes", headers={"HX-Request": "true"})
+    assert counted.content.decode().strip() == "<b>1</b> recording"
+    plain = lee_in.get("/recordings/count?flagged=yes").content.decode()
+    assert "<b>1</b> recording" in plain
+    assert 'href="/recordings/?flagged=yes"' in plain
+
+
+def test_a_list_that_is_known_whole_is_not_counted_again(lee_in):
+    make(flagged=True)
+    assert "/recordings/count" not in html(lee_in, flagged="yes")
+
+
+def test_who_may_not_see_recordings_counts_none(client, max):
+    client.force_login(max)
+    assert client.get("/recordings/count?flagged=yes").status_code == 403
+
+
+def test_a_count_refuses_what_is_no_filter(lee_in):
+    assert lee_in.get("/recordings/count?colour=red").status_code == 400
+
+
 def test_as_many_queries_for_many_rows_as_for_one(lee_in):
     def count():
         with CaptureQueriesContext(connection) as queries:
@@ -117,7 +146,7 @@ def test_as_many_queries_for_many_rows_as_for_one(lee_in):
     count()  # the first request looks up who it is
     few = count()
     for _ in range(20):
-        recording = make()
+        recording = make(flagged=True, reviewed=True, paused=True)
         tag(recording, "refund")
         comment(recording)
     assert count() == few

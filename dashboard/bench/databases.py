@@ -57,7 +57,7 @@ class SQLite:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.name = f"SQLite {sqlite3.sqlite_version}"
+        self.name = named("sqlite:")
         self.pid = None
 
     def make(self, name: str) -> Database:
@@ -80,7 +80,7 @@ class PostgreSQL:
     def __init__(self, stage: Stage, url: str) -> None:
         self.stage = stage
         self.server = Database(url)
-        self.name = f"PostgreSQL {self._one('SHOW server_version').split()[0]}"
+        self.name = named(url)
         self.pid = self._postmaster()
 
     def make(self, name: str) -> Database:
@@ -110,6 +110,14 @@ class PostgreSQL:
             pid = connection.info.backend_pid
             here = machine.name(pid).startswith("postgres")
             return machine.parent(pid) if here else None
+
+
+def named(url: str) -> str:
+    """Return what kind of database is there, and its version."""
+    if url.startswith("sqlite:"):
+        return f"SQLite {sqlite3.sqlite_version}"
+    ((version,),) = Database(url).rows("SHOW server_version")
+    return f"PostgreSQL {str(version).split()[0]}"
 
 
 def migrate(stage: Stage, database: Database) -> None:

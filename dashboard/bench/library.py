@@ -1,15 +1,16 @@
 """How long the library's questions take, at two sizes, on both databases.
 
-Each filter alone, with a range of days, and far down; each class of search for words. Every run
-asks for other values. The libraries are seeded here, without sounds, and dropped in the end.
+Each filter alone, with a range of days, and far down; each class of search for words; and the
+counts that follow a page. Every run asks for other values. The libraries are seeded here, without
+sounds, and dropped in the end; or they are named, and only read.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.bench.databases import Database, Kind, SQLite, postgresql
+from dashboard.bench.databases import Database, Kind, SQLite, named, postgresql
 from dashboard.bench.figures import percentile, table
 from dashboard.bench.stage import Broken, Stage
 
@@ -27,12 +28,15 @@ class Sizes:
 
     recordings: int = 100_000
     runs: int = 40
+    on: Sequence[str] = ()  # libraries that there are: a small one and a large one of a kind
 
 
 def run(sizes: Sizes, say: Callable[[str], None]) -> dict[str, Any]:
     """Seed and ask; return the milliseconds of each class, by database and size."""
     outcomes = []
     with Stage() as stage:
+        if sizes.on:
+            return {"outcomes": list(_there(stage, sizes, say))}
         kinds: list[Kind | None] = [SQLite(stage), postgresql(stage)]
         for kind in kinds:
             if kind is None:
@@ -40,6 +44,16 @@ def run(sizes: Sizes, say: Callable[[str], None]) -> dict[str, Any]:
                 continue
             outcomes.append({"database": kind.name, "sizes": _both(stage, kind, sizes, say)})
     return {"outcomes": outcomes}
+
+
+def _there(stage: Stage, sizes: Sizes, say: Callable[[str], None]) -> Iterator[dict[str, Any]]:
+    """Ask libraries that there are, in pairs."""
+    for small, large in zip(sizes.on[::2], sizes.on[1::2], strict=True):
+        kinds = [named(url) for url in (small, large)]
+        if kinds[0] != kinds[1]:
+            raise Broken(f"{small} is {kinds[0]} and {large} is {kinds[1]}: not to be compared")
+        found = [_ask(stage, Database(url), sizes, say) for url in (small, large)]
+        yield {"database": kinds[0], "sizes": sorted(found, key=lambda each: each["size"])}
 
 
 def _both(
@@ -52,10 +66,17 @@ def _both(
         say(f"{kind.name}: seeding {count:,} recordings")
         _run(stage, f"seed_{name}", database, "manage.py", "seed", "--silent",
              "--recordings", str(count))  # fmt: skip
-        say(f"{kind.name}: asking {count:,} recordings")
-        words = ("-m", "dashboard.bench.questions", str(sizes.runs))
-        found.append(json.loads(_run(stage, f"ask_{name}", database, *words)))
+        found.append(_ask(stage, database, sizes, say))
     return found
+
+
+def _ask(
+    stage: Stage, database: Database, sizes: Sizes, say: Callable[[str], None]
+) -> dict[str, Any]:
+    say(f"Asking {database.url.rpartition('/')[2]}")
+    words = ("-m", "dashboard.bench.questions", str(sizes.runs))
+    told: dict[str, Any] = json.loads(_run(stage, "ask", database, *words))
+    return told
 
 
 def _run(stage: Stage, name: str, database: Database, *words: str) -> str:

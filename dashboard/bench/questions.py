@@ -7,12 +7,14 @@ this thread and of PostgreSQL's process for it, which tells of a busy machine's 
 """
 
 import json
+import os
 import random
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from django.http import QueryDict
 Query = dict[str, str]
 PAGE = 50
 DEEP = 1_000  # the page that is far down
+COUNT = "count: "  # before the name of what is counted
 COMMON = ("account", "order", "refund", "card", "invoice", "confirmation", "email", "colleague")
 OTHER = ("credit", "parcel", "supervisor", "cancel", "router", "appointment", "discount", "bank")
 TOGETHER = (  # words of one matter, as people ask
@@ -178,18 +181,31 @@ class Asker:
         return word
 
 
-def questions(asker: Asker) -> Iterator[tuple[str, Callable[[], Query], bool]]:
-    """Yield (name, draw a question, is it the far page?)."""
+class Asked(Enum):
+    """What is asked for."""
+
+    PAGE = "the first page"
+    FAR = "page 1,000"
+    COUNT = "the count that follows a page which was full before all was counted"
+
+
+def questions(asker: Asker) -> Iterator[tuple[str, Callable[[], Query], Asked]]:
+    """Yield (name, draw a question, what is asked for)."""
     for name, ask in asker.filters().items():
-        yield name, ask, False
-        yield f"{name}, page 1,000", ask, True
-        yield f"{name}, dates", lambda ask=ask: ask() | asker.days(), False  # type: ignore[misc]
+        yield name, ask, Asked.PAGE
+        yield f"{name}, page 1,000", ask, Asked.FAR
+        days = lambda ask=ask: ask() | asker.days()  # noqa: E731
+        yield f"{name}, dates", days, Asked.PAGE
     for sort in ("oldest", "longest", "shortest"):
-        yield sort, lambda sort=sort: {"sort": sort}, False  # type: ignore[misc]
-        yield f"{sort}, page 1,000", lambda sort=sort: {"sort": sort}, True  # type: ignore[misc]
+        yield sort, lambda sort=sort: {"sort": sort}, Asked.PAGE  # type: ignore[misc]
+        yield f"{sort}, page 1,000", lambda sort=sort: {"sort": sort}, Asked.FAR  # type: ignore[misc]
     for name, ask in asker.searches().items():
-        yield f"words: {name}", ask, False
-    yield "words: common, page 1,000", asker.searches()["common"], True
+        yield f"words: {name}", ask, Asked.PAGE
+    yield "words: common, page 1,000", asker.searches()["common"], Asked.FAR
+    for name in ("number, 4 digits", "agent", "party"):
+        yield f"{COUNT}{name}", asker.filters()[name], Asked.COUNT
+    for name, ask in asker.searches().items():
+        yield f"{COUNT}{name}", ask, Asked.COUNT
 
 
 def _warm() -> None:
@@ -205,36 +221,44 @@ def main(runs: int) -> None:
     """Ask everything so many times and print how long each took."""
     from django.contrib.auth.models import User
 
-    from recordings.models import Recording
-
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")
     _warm()
 
-    user, _ = User.objects.get_or_create(username="bench", is_superuser=True)
+    user = User.objects.create_superuser(f"bench {os.getpid()}")
+    try:
+        told = _ask(user, runs)
+    finally:
+        user.delete()
+    sys.stdout.write(json.dumps(told))
+
+
+def _ask(user: Any, runs: int) -> dict[str, Any]:
+    from recordings.models import Recording
+
     connection.make_cursor = lambda cursor: Timed(cursor, connection)  # type: ignore[method-assign]
     if connection.vendor == "postgresql":
         connection.ensure_connection()
         Timed.backend = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
     asker = Asker(7)
     classes = {}
-    for name, ask, is_far in questions(asker):
-        _time(user, ask(), is_far=is_far)  # the first of a kind also fills caches
-        classes[name] = [_time(user, ask(), is_far=is_far) for _ in range(runs)]
+    for name, ask, asked in questions(asker):
+        _time(user, ask(), asked)  # the first of a kind also fills caches
+        classes[name] = [_time(user, ask(), asked) for _ in range(runs)]
         sys.stderr.write(f"{name}\n")
-    sys.stdout.write(json.dumps({"size": Recording.objects.count(), "classes": classes}))
+    return {"size": Recording.objects.count(), "classes": classes}
 
 
-def _time(user: Any, query: Query, *, is_far: bool) -> tuple[float, float]:
+def _time(user: Any, query: Query, asked: Asked) -> tuple[float, float]:
     """Ask one question; return the milliseconds of database time, and of work in it."""
-    from recordings.search.results import find
+    from recordings.search import results
 
-    if is_far:
+    if asked is Asked.FAR:
         query = query | {"after": _far(user, query)}
     chosen = _read(query)
     Timed.seconds = Timed.work_s = 0.0
-    find(user, chosen)
+    (results.count if asked is Asked.COUNT else results.find)(user, chosen)
     return Timed.seconds * 1000, Timed.work_s * 1000
 
 

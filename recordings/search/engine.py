@@ -1,6 +1,6 @@
 """Filters into a page of the library, the plan chosen by us: bounded in rows and in time.
 
-    probe   each condition gives its first 1,001 keys, from its own index
+    probe   each condition gives its first 201 keys, from its own index; a single one 1,001
     few     one has fewer: these are looked at, the others checked; all of it is exact
     one     the only condition has more: its index is the page
     many    the rarest leads, the others check, batch by batch, until the page is full;
@@ -50,13 +50,18 @@ class Limits:
     largest_batch: int = 4_000
     seconds: float = 0.25  # for a page
     sort_seconds: float = 1.0  # for what is to be sorted by length
-    count_seconds: float = 0.004  # after which a page that is full counts no further
+    few: float = 2_000.0  # matches, that PostgreSQL rather looks at all at once
+    count_seconds: float = 0.0  # after which a page that is full counts no further
+
+    @property
+    def counts_all(self) -> bool:
+        """Say whether the count is worth as much time as the page."""
+        return self.count_seconds >= self.seconds
 
 
 LIMITS = Limits()
-MUCH_RARER = (
-    30  # times: looking at a text costs as much as that many steps in a list of FTS5, twice
-)
+COUNTING = replace(LIMITS, count_seconds=LIMITS.seconds)
+MUCH_RARER = 300  # times: to look at a text costs as much as that many steps in a list of FTS5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Found:
     is_partial: bool = False  # time was up before the page was full: search on from `after`
     count: int = 0
     is_exact: bool = True  # else there are at least so many
+    may_count_on: bool = False  # it was not counted as far as it could be
 
     @property
     def total(self) -> str:
@@ -174,7 +180,8 @@ class _Search:
         """Return how long a source may look from now on; one stretch it always looks at."""
         passed = monotonic() - self.started
         hard, soft = self.limits.seconds - passed, self.limits.count_seconds - passed
-        return Patience(max(0.0, hard), self.size + 1, max(0.0, soft))
+        enough = 0 if self.limits.counts_all else self.size + 1
+        return Patience(max(0.0, hard), enough, max(0.0, soft), self.limits.few)
 
     def probe(self, limit: int) -> list["Probe"]:
         """Ask each source for its first places; one that has none ends it."""
@@ -206,34 +213,41 @@ class _Search:
     def walk(self, batch: Batch, after: Key | None, enough: int, most: int) -> Walk:
         """Collect keys until there are `most`, or `enough` and time is up, or it is the end."""
         keys: list[Key] = []
-        size = self.limits.first_batch
+        wanted = most if self.limits.counts_all else enough
+        size, looked_at = min(self.limits.first_batch, wanted + wanted // 2), 0
         while True:
             step = batch(after, size)
             keys += step.keys
             after = step.reached
             if after is None or len(keys) >= most or self._is_over(len(keys) >= enough):
                 return Walk(keys, after)
-            if len(keys) < enough:  # what only counts goes by small steps, so that it can stop
-                size = min(2 * size, self.limits.largest_batch)
+            looked_at += size
+            size = min(self._as_many(wanted - len(keys), len(keys), looked_at), 4 * size)
+            size = min(max(1, size), self.limits.largest_batch)
+
+    @staticmethod
+    def _as_many(lacking: int, kept: int, looked_at: int) -> int:
+        """Return how many to look at for what is lacking, and some more: a second look costs."""
+        return max(lacking, 1) * looked_at * 5 // (4 * max(kept, 1)) + 1
 
     def _is_over(self, has_enough: bool) -> bool:
         limit = self.limits.count_seconds if has_enough else self.limits.seconds
         return monotonic() - self.started >= limit
 
     def lead(self, batch: Batch) -> Found:
-        """Return the page after the cursor, and count from the start as far as time allows."""
-        counted, after = max(self.limits.counted, self.size) + 1, self.chosen.after
-        if after is None:
-            walk = self.walk(batch, None, self.size + 1, counted)
-            count, is_exact = len(walk.keys), walk.reached is None
-        else:
-            walk = self.walk(batch, after, self.size + 1, self.size + 1)
-            whole = self.walk(batch, None, 0, counted)
-            count, is_exact = len(whole.keys), whole.reached is None
+        """Return the page after the cursor, and of the first one what is counted on the way."""
+        after, enough = self.chosen.after, self.size + 1
+        most = enough if after else max(self.limits.counted + 1, enough)
+        walk = self.walk(batch, after, enough, most)
         page = self.cut(walk.keys, reached=walk.reached)
-        if count > self.limits.counted:
-            count, is_exact = self.limits.counted, False
-        return replace(page, count=count, is_exact=is_exact)
+        return self.counted(page, len(walk.keys), is_exact=not after and walk.reached is None)
+
+    def counted(self, page: Found, count: int, *, is_exact: bool) -> Found:
+        """Return a page with the number of matches; above the limit it is no longer exact."""
+        most = self.limits.counted
+        if count > most:
+            return replace(page, count=most, is_exact=False)
+        return replace(page, count=count, is_exact=is_exact, may_count_on=not is_exact)
 
     def cut(self, keys: Sequence[Key], *, reached: Key | None) -> Found:
         """Return the first keys as a page."""
@@ -248,9 +262,16 @@ class _Search:
 class _Times(_Search):
     """In the order of time."""
 
+    @property
+    def first_look(self) -> int:
+        """Return how many to ask each condition for: of a single one, the first are its count."""
+        looks_on = len(self.sources) == 1 or self.limits.counts_all
+        many = self.limits.counted if looks_on else self.limits.first_batch
+        return max(many, self.size) + 1
+
     def page(self) -> Found:
         """Return the page after the cursor."""
-        probes = self.probe(self.limits.counted + 1)
+        probes = self.probe(self.first_look)
         if whole := [probe for probe in probes if probe.is_all]:
             return self._few(min(whole, key=lambda probe: len(probe.places)))
         leader = self._rarest(probes)
@@ -262,8 +283,8 @@ class _Times(_Search):
         walk = Walk(leader.keys, leader.reached)
         if self.chosen.after is not None:
             walk = self._batch(leader, rest)(self.chosen.after, self.size + 1)
-        count = min(len(leader.places), self.limits.counted)
-        return replace(self.cut(walk.keys, reached=walk.reached), count=count, is_exact=False)
+        page = self.cut(walk.keys, reached=walk.reached)
+        return self.counted(page, len(leader.places), is_exact=False)
 
     def _few(self, probe: Probe) -> Found:
         places = self.rest(probe.source).keep(probe.places)
@@ -290,7 +311,8 @@ class _Times(_Search):
             if isinstance(probe.source, Text)
             for clause in probe.source.clauses
         )
-        return self.ask(Text(tuple(clauses)), self.span, self.limits.counted + 1)
+        many = self.limits.counted if self.limits.counts_all else 0
+        return self.ask(Text(tuple(clauses)), self.span, max(many, self.size) + 1)
 
     def _reach(self, probe: Probe) -> int:
         """Return how far a probe came, in places; as far as can be for one that found nothing."""

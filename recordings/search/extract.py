@@ -10,7 +10,7 @@ from uuid import UUID
 from recordings import said
 from recordings.models import Caption, Recording
 from recordings.search.query import STEM, Clause, Run
-from recordings.search.words import spans, stem
+from recordings.search.words import spans, stem, words
 from recordings.sentences import Sentence
 
 LONGEST = 220  # characters; of a longer sentence, the part around the first mark
@@ -45,7 +45,7 @@ def extracts(recordings: Sequence[Recording], clauses: Sequence[Clause]) -> dict
 
 
 def _said(recordings: Sequence[Recording]) -> Iterator[tuple[Recording, Sequence[Sentence]]]:
-    best = said.best_of(recordings)
+    best = said.best_of(recordings, only=said.READ)
     calls = {recording.call_id for recording in recordings if recording.pk not in best}
     captioned = set(Caption.objects.filter(call__in=calls).values_list("call", flat=True))
     for recording in recordings:
@@ -59,44 +59,58 @@ Runs = list[tuple[tuple[Run, ...], bool]]
 
 
 def _best(sentences: Iterable[Sentence], runs: Runs) -> Extract | None:
-    best: tuple[int, Sentence, list[Mark]] | None = None
+    best: tuple[int, Sentence] | None = None
     for sentence in sentences:
-        marks, met = _marks(sentence.text, runs)
+        spoken = words(sentence.text)
+        met = sum(any(_found(spoken, *each)) for each in runs)
         if met and (best is None or met > best[0]):
-            best = (met, sentence, marks)
+            best = (met, sentence)
         if met == len(runs):
             break
     if best is None:
         return None
-    _, sentence, marks = best
-    return Extract(_parts(sentence.text, marks), sentence.start_s)
+    _, sentence = best
+    return Extract(_parts(sentence.text, _marks(sentence.text, runs)), sentence.start_s)
 
 
-def _marks(text: str, runs: Runs) -> tuple[list[Mark], int]:
-    """Return the stretches that meet a clause, and how many clauses are met."""
-    spoken = list(spans(text))
-    marks: list[Mark] = []
-    met = 0
-    for alternatives, begins in runs:
-        found = [
-            (spoken[place][0], spoken[place + len(run) - 1][1])
-            for run in alternatives
-            for place in range(len(spoken) - len(run) + 1)
-            if _is_at([word for _, _, word in spoken[place : place + len(run)]], run, begins)
+def _marks(text: str, runs: Runs) -> list[Mark]:
+    """Return the stretches that meet a clause."""
+    where = list(spans(text))  # takes ten times as long as the words alone
+    spoken = [word for _, _, word in where]
+    return _joined(
+        [
+            (where[first][0], where[first + length - 1][1])
+            for each in runs
+            for first, length in _found(spoken, *each)
         ]
-        marks += found
-        met += bool(found)
-    return _joined(marks), met
-
-
-def _is_at(spoken: list[str], run: Run, begins: bool) -> bool:
-    last = len(run) - 1
-    return all(
-        word == token
-        or (token.startswith(STEM) and stem(word) == token[1:])
-        or (begins and place == last and word.startswith(token))
-        for place, (word, token) in enumerate(zip(spoken, run, strict=True))
     )
+
+
+def _found(
+    spoken: list[str], alternatives: tuple[Run, ...], begins: bool
+) -> Iterator[tuple[int, int]]:
+    """Yield where a clause is met, and by how many words."""
+    for run in alternatives:
+        length = len(run)
+        for place in _places(spoken, run[0], begins and length == 1):
+            others = spoken[place + 1 : place + length]
+            if len(others) == length - 1 and all(
+                _is(word, token, begins and at == length)
+                for at, (word, token) in enumerate(zip(others, run[1:], strict=True), start=2)
+            ):
+                yield place, length
+
+
+def _places(spoken: list[str], token: str, begins: bool) -> Iterable[int]:
+    if not (begins or token.startswith(STEM) or token in spoken):  # most sentences, at once
+        return ()
+    return [place for place, word in enumerate(spoken) if _is(word, token, begins)]
+
+
+def _is(word: str, token: str, begins: bool) -> bool:
+    if token.startswith(STEM):
+        return stem(word) == token[1:]
+    return word.startswith(token) if begins else word == token
 
 
 def _joined(marks: list[Mark]) -> list[Mark]:

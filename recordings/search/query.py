@@ -44,6 +44,16 @@ class Clause:
         return self.said + self.party
 
     @property
+    def asked(self) -> tuple[Run, ...]:
+        """Return what an index is asked for: of whatever holds refunds, the stem is there too."""
+        stems = {run: (STEM + stem(run[0]),) for run in self.said if len(run) == 1}
+        return tuple(
+            run
+            for run in self.runs
+            if run not in stems or stems[run] not in self.said or stem(run[0]) == run[0]
+        )
+
+    @property
     def is_simple(self) -> bool:
         """Say whether the index alone answers it: it knows no order of words."""
         return all(len(run) == 1 for run in self.runs)
@@ -55,6 +65,12 @@ class Clause:
         for run in self.runs:
             match |= Q(document__contains=f" {' '.join(run)}{after}")
         return match if self.is_wanted else ~match
+
+    def split(self) -> "Iterator[Clause]":
+        """Yield the words of its only run; whatever meets the clause meets each of them."""
+        *whole, last = self.runs[0]
+        yield from (Clause(said=((word,),)) for word in whole)
+        yield Clause(said=((last,),), begins=self.begins)
 
     def for_those_who_may_not_read(self) -> "Clause":
         """Keep the parties alone."""

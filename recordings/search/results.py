@@ -1,6 +1,7 @@
 """The library's pages: found recordings, where they go on, and the sentences with what was said.
 
 find(user, filters) -> Page          step(user, filters) -> a larger part of all that match
+count(user, filters) -> 712, which a page that is full at once may not know yet
 """
 
 from collections.abc import Collection, Iterator
@@ -15,8 +16,8 @@ from django.db import OperationalError, connection
 
 from access.policies import Right, may
 from recordings.filters import Filters, Invalid, cursor
-from recordings.models import Recording, moment_of
-from recordings.search.engine import LIMITS, Limits, matching, search
+from recordings.models import Recording, State, moment_of
+from recordings.search.engine import COUNTING, LIMITS, Limits, matching, search
 from recordings.search.extract import Extract, extracts
 from recordings.search.query import parse
 from recordings.search.sources import Key
@@ -27,6 +28,13 @@ HARDEST_S = 5.0  # no statement takes longer; PostgreSQL's own limit is set with
 PATIENT = replace(LIMITS, seconds=2.0, count_seconds=0.0, counted=CHUNK)
 HURRIED = replace(LIMITS, count_seconds=0.0, counted=50)  # nobody reads the count
 OPPOSITE = {"newest": "oldest", "oldest": "newest", "longest": "shortest", "shortest": "longest"}
+# What a row of the list tells of a stored recording. Of the others it tells more, and reads all;
+# each time of a row costs PostgreSQL's driver as much as ten other columns.
+SHOWN = (
+    *("place", "call", "recording_id", "state", "started_at", "start_inferred", "duration_ms"),
+    *("from_number", "to_number", "agent", "has_transcript", "flagged", "reviewed", "paused"),
+    *("ended_paused", "pause_unverified"),
+)
 STEPS = 100_000  # of SQLite's machine, between two looks at the clock: some milliseconds
 
 
@@ -36,6 +44,7 @@ class Page:
 
     recordings: list[Recording] = field(default_factory=list)
     total: str = "0"  # how many match: 37, 1,000+
+    may_count_on: bool = False  # `count` tells more than the total
     after: str = ""  # the cursor of the next page; "": this is the last
     searched_to: datetime | None = None  # if time was up: how far back (or on) the search came
     searched_to_s: float | None = None  # the same in the order of length
@@ -55,17 +64,24 @@ def find(
     may_read = may(user, Right.LISTEN)
     with _bounded():
         found = search(user, chosen, size=limit, limits=limits)
-        recordings = _rows(user, found.places)
+        recordings = _shown(user, found.places, chosen)
     reached = found.after if found.is_partial else None
     return Page(
         recordings=recordings,
         total=found.total,
+        may_count_on=found.may_count_on,
         after="" if found.after is None else cursor(found.after),
         searched_to=None if reached is None or chosen.by_length else moment_of(reached[-1]),
         searched_to_s=reached[0] / 1000 if reached and chosen.by_length else None,
         extracts=extracts(recordings, parse(chosen.q)) if chosen.wants_words and may_read else {},
         words_left_out=chosen.wants_words and not may_read,
     )
+
+
+def count(user: User | AnonymousUser, chosen: Filters) -> str:
+    """Return how many match a list, as far as they are counted. Raises Invalid."""
+    with _bounded():
+        return search(user, replace(chosen, after=None), size=1, limits=COUNTING).total
 
 
 def step(user: User | AnonymousUser, chosen: Filters) -> tuple[list[Recording], Key | None]:
@@ -101,8 +117,21 @@ def neighbours(
 
 def _rows(user: User | AnonymousUser, places: list[int]) -> list[Recording]:
     """Return the recordings of these places, in their order."""
+    if not places:
+        return []
     visible = Recording.objects.visible_to(user).order_by()
     by_place = {recording.place: recording for recording in visible.filter(place__in=places)}
+    return [by_place[place] for place in places if place in by_place]
+
+
+def _shown(user: User | AnonymousUser, places: list[int], chosen: Filters) -> list[Recording]:
+    """Return the recordings of these places with what the list shows of them."""
+    if chosen.state not in ("", State.STORED):
+        return _rows(user, places)
+    visible = Recording.objects.visible_to(user).order_by().only(*SHOWN)
+    by_place = {recording.place: recording for recording in visible.filter(place__in=places)}
+    others = [place for place in by_place if not by_place[place].is_stored]
+    by_place |= {recording.place: recording for recording in _rows(user, others)}
     return [by_place[place] for place in places if place in by_place]
 
 

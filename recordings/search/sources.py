@@ -16,9 +16,10 @@ from django.db.models import Q
 from recordings.models import Recording, RecordingQuerySet, SearchText, Tagging, length_class
 from recordings.models.recording import LENGTHS_MS
 from recordings.search.query import Clause
+from recordings.search.schema import MOST_ASKED
 
 LAST_PLACE = (1 << 63) - 1
-GIN = "SELECT * FROM recordings_find(%s::tsquery, %s, %s, %s, %s, %s, %s, %s)"
+GIN = "SELECT * FROM recordings_find(%s::tsquery[], %s, %s, %s, %s, %s, %s, %s, %s)"
 FTS5 = (
     "SELECT rowid FROM recordings_words"
     " WHERE recordings_words MATCH %s AND rowid >= %s AND rowid < %s ORDER BY rowid "
@@ -58,6 +59,7 @@ class Patience:
     hard: float = 5.0
     enough: int = 0
     soft: float = 5.0
+    few: float = 2_000.0  # are rather looked at all at once
 
 
 class OutOfTime(Exception):
@@ -239,16 +241,29 @@ class Text:
         return self._by_fts5(span, limit)
 
     def _by_gin(self, span: Span, limit: int, patience: Patience) -> list[int]:
-        wanted = " & ".join(f"({_tsquery(clause)})" for clause in self._wanted)
-        asked = wanted + "".join(f" & !({_tsquery(clause)})" for clause in self._unwanted)
+        asked = self._conditions
+        asked[0] += "".join(f" & !({_tsquery(clause)})" for clause in self._unwanted)
+        last = " & ".join(asked[MOST_ASKED - 1 :])
+        asked = [*asked[: MOST_ASKED - 1], *filter(None, [last])]
         with connection.cursor() as cursor:
             within = [span.low, span.high, span.newest_first, limit]
-            bounds = [patience.enough, patience.soft, patience.hard]
+            bounds = [patience.enough, patience.few, patience.soft, patience.hard]
             cursor.execute(GIN, [asked, *within, *bounds])
             found = [place for (place,) in cursor.fetchall()]
         if found and found[-1] < 0:
             raise OutOfTime(found[:-1], -1 - found[-1])
         return found
+
+    @property
+    def _conditions(self) -> list[str]:
+        """Return what is asked of GIN one by one, the rarest first: long words are."""
+        found: list[str] = []
+        for clause in self._wanted:
+            if len(clause.runs) == 1:
+                found += (_tsquery(each) for each in clause.split())
+            else:
+                found.append(f"({_tsquery(clause)})")
+        return sorted(dict.fromkeys(found), key=len, reverse=True)
 
     def _by_fts5(self, span: Span, limit: int) -> list[int]:
         asked = " AND ".join(f"({_match(clause)})" for clause in self._wanted)
@@ -281,7 +296,7 @@ def _match(clause: Clause) -> str:
 def _either(clause: Clause, quoted: str, and_: str, or_: str, begins: str) -> str:
     """Write the runs of a clause in the language of an index; tokens hold no quotes."""
     runs = []
-    for run in clause.runs:
+    for run in clause.asked:
         tokens = [quoted.format(token) for token in run]
         if clause.begins:
             tokens[-1] += begins

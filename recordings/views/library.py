@@ -90,6 +90,7 @@ def _found(query: QueryDict, page: listing.Page, here: str) -> dict[str, object]
         "recordings": page.rows,
         "rows": rows_of(page, words=query.get("q", ""), here=here),
         "count": page.count,
+        "count_on": page.may_count_on and _counting(here),
         "note": page.note,
         "is_partial": page.is_partial,
         "chips": [replace(chip, without=_whole(chip.without)) for chip in filters.chips(query)],
@@ -98,6 +99,11 @@ def _found(query: QueryDict, page: listing.Page, here: str) -> dict[str, object]
         "here": here,
         "columns": _columns(query),
     }
+
+
+def _counting(here: str) -> str:
+    """Return where the rest of a list is counted."""
+    return f"{reverse('recordings:count')}?{here}"
 
 
 def _news(query: QueryDict, here: str, asked_at: datetime) -> str:
@@ -161,6 +167,19 @@ def new(request: HttpRequest) -> HttpResponse:
     told = f"{count}+" if count >= listing.MOST_NEW else str(count)
     address = _address(query, **{filters.CURSOR: None})
     return render(request, "recordings/_new.html", {"count": told, "address": address})
+
+
+@needs(Right.SEE)
+@require_GET
+def count(request: HttpRequest) -> HttpResponse:
+    """Say how many recordings are in a list that was shown before all of it was counted."""
+    try:
+        total = listing.count(request.user, filters.read(request.GET))
+    except filters.Invalid as exc:
+        return HttpResponse(str(exc), status=400, content_type="text/plain; charset=utf-8")
+    is_htmx = bool(request.headers.get("HX-Request"))
+    template = "recordings/_count.html" if is_htmx else "recordings/count.html"
+    return render(request, template, {"count": total, "here": request.GET.urlencode()})
 
 
 def _moment(text: str) -> datetime:

@@ -48,6 +48,15 @@ class Command(BaseCommand):
             help="of the large library, which is compared with one of 10,000",
         )
 
+        parser.add_argument(
+            "--on",
+            nargs="+",
+            default=[],
+            metavar="URL",
+            help="databases that the library's questions are asked of instead of new ones: a small"
+            " and a large one, and more such pairs; they are only read",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         names = options["names"] or list(BENCHES)
         if unknown := [name for name in names if name not in BENCHES]:
@@ -58,6 +67,8 @@ class Command(BaseCommand):
             raise CommandError("--rounds and --seconds must be more than nothing")
         if options["recordings"] < library.SMALL:
             raise CommandError(f"--recordings must be {library.SMALL:,} or more")
+        if len(options["on"]) % 2:
+            raise CommandError(f"--on names {len(options['on'])} databases; name them in pairs")
         if not 0.5 <= options["minutes"] <= MOST_MINUTES:
             raise CommandError(f"--minutes must be from 0.5 to {MOST_MINUTES}")
         self.is_json = options["json"]
@@ -91,7 +102,7 @@ class Command(BaseCommand):
         if name == align.NAME:
             return align.run(align.Sizes(options["minutes"]), self.say)
         if name == library.NAME:
-            return library.run(library.Sizes(options["recordings"]), self.say)
+            return library.run(library.Sizes(options["recordings"], on=options["on"]), self.say)
         return memory.run(memory.Sizes(), self.say)
 
     def say(self, line: str) -> None:
