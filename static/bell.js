@@ -1,15 +1,34 @@
-// Says once, politely, that a notice came; and closes the Desk menu when it is left.
+// Looks for notices while somebody can see the page, and says once, politely, that one came; closes
+// the Desk menu when it is left. A look that fails is no fault of what the person does: it is silent.
 (() => {
-  document.addEventListener("tapeline:news", (event) => {
+  const LOOK_MS = 15_000;
+
+  const look = async () => {
+    const bell = document.getElementById("bell");
+    if (!bell || document.hidden) return;
+    const answer = await fetch(bell.dataset.look, { redirect: "error", cache: "no-store" });
+    if (answer.status !== 200) return; // nothing else to say, or signed out
+    const template = document.createElement("template");
+    template.innerHTML = await answer.text();
+    const fresh = template.content.getElementById("bell");
+    if (!fresh) return;
+    const hadFocus = bell.contains(document.activeElement);
+    bell.replaceWith(fresh);
+    if (hadFocus) fresh.querySelector("a").focus();
+    tell(JSON.parse(answer.headers.get("Desk-News") || '""'));
+  };
+
+  const tell = (text) => {
     const announce = document.getElementById("announce");
-    if (document.getElementById("dialog").open || announce.textContent) return;
-    const { text } = event.detail;
+    if (!text || document.getElementById("dialog").open || announce.textContent) return;
     announce.textContent = text;
     announce.className = "is-info";
     setTimeout(() => {
       if (announce.textContent === text) announce.textContent = "";
     }, 6000);
-  });
+  };
+
+  setInterval(() => look().catch(() => {}), LOOK_MS);
 
   const menu = document.getElementById("desk-menu");
   if (!menu) return;

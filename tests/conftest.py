@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import requests
 from django.contrib.auth.models import Group, User
-from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
 from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
@@ -52,7 +51,6 @@ def pytest_collection_modifyitems(config, items):
 def django_db_setup(django_db_setup):
     """Empty the tables after a test without asking anew which permissions there are."""
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
-    post_migrate.disconnect(create_contenttypes)
 
 
 def touches_a_database(item):

@@ -5,8 +5,6 @@ from datetime import timedelta
 import pytest
 
 from calls import attention, board, wishes
-from calls.models import Command
-from dashboard import home
 from tests.test_board import NOW, call, keys, row, text, wish
 
 pytestmark = pytest.mark.django_db
@@ -85,14 +83,3 @@ def test_the_same_trouble_of_two_legs_is_said_once():
     call(recording="doubt", conversation=one.conversation)
 
     assert only().attention.words == "Recording in doubt"
-
-
-def test_problems_that_no_row_shows_are_counted_for_an_hour(sam, deliver):
-    over = call(line="ended", closed_at=NOW - timedelta(minutes=2))
-    wish(over, "speak", "failed", by=sam)
-    wish(call(), "speak", "failed", by=sam)  # its row shows it
-    assert home.problems_elsewhere(now=NOW) == 1
-
-    Command.objects.update(requested_at=NOW - timedelta(hours=2))
-
-    assert home.problems_elsewhere(now=NOW) == 0

@@ -346,7 +346,7 @@ def test_the_header_of_every_page_tells_what_is_made_and_ready_until_it_was_seen
     exports.make_due()
     assert "ZIP ready: 1" in header()
     assert "ZIP ready: 1" in sam_in.get(f"{EXPORTS}notice").content.decode()
-    assert "notice" not in header()  # nothing to wait for
+    assert "/recordings/exports/notice" not in header()  # nothing to wait for
     sam_in.get(EXPORTS)
     assert "ZIP ready" not in header()
 

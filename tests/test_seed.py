@@ -120,8 +120,8 @@ def test_every_question_of_the_bench_can_be_asked(lee):
     seed(300, days=60)
     asker = questions.Asker(3)
     times = {
-        name: [questions._time(lee, ask(), is_far=is_far)]
-        for name, ask, is_far in questions.questions(asker)
+        name: [questions._time(lee, ask(), asked)]
+        for name, ask, asked in questions.questions(asker)
     }
     assert len(times) > 50
     slow = {"size": 300, "classes": {name: [(25.0, 9.0)] for name in times}}

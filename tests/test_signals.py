@@ -389,7 +389,7 @@ def test_the_bell_answers_only_when_it_has_something_else_to_say(supervisor):
     rung = supervisor.get("/notices/bell/?have=0")
 
     assert rung.status_code == 200
-    assert "A call ended while paused" in rung["HX-Trigger-After-Settle"]
+    assert "A call ended while paused" in rung["Desk-News"]
     assert supervisor.get("/notices/bell/?have=1").status_code == 204
 
 

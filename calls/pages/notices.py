@@ -108,6 +108,5 @@ def bell(request: HttpRequest) -> HttpResponse:
         newest = Notice.objects.filter(user=person, is_shown=True, read_at=None)
         last = newest.select_related("signal").order_by("-id").first()
         if last is not None:
-            news = {"target": "#announce", "text": f"Notice: {last.signal.subject}"}
-            response["HX-Trigger-After-Settle"] = json.dumps({"tapeline:news": news})
+            response["Desk-News"] = json.dumps(f"Notice: {last.signal.subject}")
     return response
