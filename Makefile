@@ -32,8 +32,12 @@ format: .venv/dev
 	$(PY) -m ruff format .
 	find */ -path 'var/*' -prune -o -name '*.html' -print0 | xargs -0r .venv/bin/djade
 
-bench torture: .venv/dev
-	@exec $(PY) manage.py $@ $(ARGS)
+bench: .venv/dev
+	@exec $(PY) manage.py bench $(ARGS)
+
+torture: .venv/dev
+	$(PY) -m pytest -q -m long
+	@exec $(PY) manage.py torture $(ARGS)
 
 lock: .venv/dev
 	$(LOCK) --all-extras pyproject.toml -o requirements-dev.txt

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
 from playwright.sync_api import sync_playwright
 
-from calls import contacts, events, intake, passing
+from calls import contacts, events, intake, passing, ring
 from calls.line import telnyx
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
@@ -115,6 +115,7 @@ def _settings(settings, tmp_path):
     passing.forget()
     contacts.look_again()
     telnyx.cache_clear()
+    ring._ringer = None  # tests lose many a broker
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ SETTLED = """
 })))
 """
 OPEN = "() => document.querySelectorAll('details:not(.sure)').forEach(it => { it.open = true; })"
+DIFFERENT = ("board", "call", "library", "recording", "problems", "notices", "contacts")
 PEOPLE = ("sam", "lee", "olga")
 SET_UP = """
 import json, uuid
@@ -213,7 +214,10 @@ def violations(web, page, address):
 def test_axe_finds_nothing(web, chromium, who):
     page = browse(web, chromium, web.people["sessions"][who])
     own = {"olga": "operated", "sam": "sounded"}.get(who)
-    addresses = web.people["addresses"] | (web.people[own] if own else {})
+    addresses = web.people["addresses"]
+    if who != "sam":  # who sees the same pages with less on them
+        addresses = {name: addresses[name] for name in DIFFERENT}
+    addresses |= web.people[own] if own else {}
     found = {name: violations(web, page, address) for name, address in addresses.items()}
     page.context.close()
     assert {name: wrong for name, wrong in found.items() if wrong} == {}

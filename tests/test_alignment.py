@@ -78,6 +78,7 @@ def test_every_sentence_starts_where_it_is_said(tmp_path):
     assert {"4512", "Kowalczyk,"} <= {word.word for word in words}
 
 
+@pytest.mark.long
 def test_noise_and_wrong_words_over_two_minutes_stay_within_loose_bounds(tmp_path):
     call = voices.Call(2, snr_db=15.0, wrong=0.1, channels=2)
     said = voices.record(tmp_path / "call.wav", call)

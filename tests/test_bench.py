@@ -46,6 +46,7 @@ def compared(*rounds, mode=comparison.OFF):
     return comparison.Comparison("SQLite", mode, rounds)
 
 
+@pytest.mark.long
 def test_intake_compares_two_servers_on_the_same_kind_of_database():
     sizes = intake.Sizes(2, 0.3, modes=[comparison.OFF], databases=["sqlite"])
     said = []
@@ -230,6 +231,7 @@ def test_rows_are_read_past_django(tmp_path):
     assert list(database.rows("SELECT name FROM some")) == [("one",)]
 
 
+@pytest.mark.long
 def test_the_board_is_the_same_for_all_under_load_and_after_a_kill():
     sizes = board.Sizes(30, 10, 40, 1.5, kills=1, kill_watchers=4, kill_ends=0)
 

@@ -231,6 +231,7 @@ def test_the_command_fails_and_names_the_first_differences(monkeypatch, capsys):
     assert "kill -9 web" in said
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_desk_that_loses_a_call_is_found_out():
     """A real desk, without blows: first its books agree, then a row is taken away."""

@@ -16,6 +16,7 @@ BACK = DEADLINE + 5
 PAUSED = Paused("forgotten", "v3:call", "0" * 32, DEADLINE)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are told by /proc")
 def test_a_round_in_the_dark():
     told = guards.run(1, 3, lambda line: None)
