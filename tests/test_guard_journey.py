@@ -120,10 +120,10 @@ def test_a_pause_from_its_reason_to_its_end(page, desk):
     # a person mends it
     desk.lever("DELETE", "faults")
     other.get_by_role("button", name="Resume").click()
-    expect(other).to_contain_text("REC", timeout=STEP_MS)
+    expect(other.locator(".call-rec .rec")).to_contain_text("REC", timeout=STEP_MS)
     expect(banner).to_have_count(0, timeout=STEP_MS)
 
     # and the desk resumes the first one by itself
-    expect(row).to_contain_text("REC", timeout=2 * GUARD_S * 1000)
+    expect(row.locator(".call-rec .rec")).to_contain_text("REC", timeout=2 * GUARD_S * 1000)
     expect(row).to_contain_text("by the desk")
     expect(row.locator(".guard")).to_have_count(0)

@@ -128,7 +128,8 @@ def test_a_call_from_ring_to_reviewed_recording(page, desk, frozen):
         expect(row).to_contain_text("PAUSED", timeout=step_ms)
         say(SECRET)
         act.get_by_role("button", name="Resume").click()
-        expect(row).to_contain_text("REC", timeout=step_ms)
+        recording = row.locator(".call-rec .rec")  # beside it "REC in" counts down
+        expect(recording).to_contain_text("REC", timeout=step_ms)
         say(AFTER)
 
         act.locator(".slot-record summary").click()
@@ -171,6 +172,6 @@ def review(page, desk, call):
     before, after = (heard(customer, text, VOICES["customer"]) for text in (BEFORE, AFTER))
     said = heard(others, SENTENCE, ["en-us+f1"])
     secret = max(heard(side, SECRET, VOICES["customer"]) for side in (customer, others))
-    assert min(before[0], said[0], after[0]) > 0.65  # 0.95 and more; 0.7 on a busy machine
+    assert min(before[0], said[0], after[0]) > 0.8  # seen: 0.95 and more
     assert before[1] < said[1] < after[1]
     assert secret[0] < 0.5  # seen: at most 0.3
