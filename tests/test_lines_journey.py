@@ -130,7 +130,9 @@ def test_a_rule_announces_and_records(signed_in, desk):
     page = signed_in("sam")
     row = page.locator("#board-rows > tr", has_text="+1 312 555 0188")
     row.get_by_role("button", name="Answer").press("Enter", timeout=SOON_MS)
-    expect(row).to_contain_text("by rule Support line", timeout=SOON_MS)
+    expect(row).to_contain_text(
+        "by rule Support line", timeout=3 * SOON_MS
+    )  # it is announced first
     expect(row).to_contain_text("REC")
 
     did = [
