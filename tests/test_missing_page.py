@@ -130,8 +130,7 @@ def test_older_ones_are_on_the_next_page(sam_in, monkeypatch):
     assert [line.recording for line in first.context["lines"]] == made[:2]
     older = sam_in.get(PAGE, {"after": first.context["older"]})
     assert [line.recording for line in older.context["lines"]] == made[2:4]
-    main = older.content.decode().partition("<main")[2]
-    assert "every 15s" not in main  # a page one reads does not jump
+    assert "every 15s" not in older.content.decode()  # a page one reads does not jump
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "9" * 30, "9" * 19, "\u0661\u0667"])
