@@ -61,7 +61,7 @@ def pauses(leg: Facts) -> Iterator[Need]:
         yield (
             Need(PAUSED, "Still paused")
             if is_escalated
-            else Need(PAUSED, "Pause overdue", guard.deadline)
+            else Need(PAUSED, "Pause overdue", guard.overdue_at)
         )
     elif call.is_live and call.recording == fold.Recording.PAUSED and call.recording_since_ours:
         yield Need(PAUSED, "Paused for long", call.recording_since_ours + LONG_PAUSE)

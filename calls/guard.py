@@ -10,7 +10,7 @@ pump's other lane send it.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -23,7 +23,7 @@ from django.utils import timezone
 from access import audit
 from calls import fold, projection, reconcile
 from calls.commands import LANES, NotNow, mint
-from calls.models import LIVE, PAUSED, Call, Command, Ending, Guard, Kind, WebhookEvent, Why
+from calls.models import LATE, LIVE, PAUSED, Call, Command, Ending, Guard, Kind, WebhookEvent, Why
 from calls.pausing import Do, Fate, Move, Step, Watched, decide
 from calls.ring import ring
 from calls.telnyx.errors import is_gone
@@ -32,7 +32,6 @@ from calls.telnyx.wire import COMMAND_TIMEOUT
 logger = logging.getLogger(__name__)
 
 ASKS_FOR_S = 2.0  # in one look, should Telnyx be slow: the others' time is up too
-LATE = timedelta(seconds=2)  # without workers the pump sends a second later, which is in time
 ENDS = ("call.hangup", "reconcile.ended")
 FATES = {
     Command.State.REQUESTED: Fate.OPEN,
@@ -311,21 +310,6 @@ def _end(guard: Guard, call: Call, now: datetime, ending: Ending) -> None:
 
 
 # What pages need to know
-
-
-def attention(calls: Iterable[Call], *, now: datetime) -> dict[object, str]:
-    """Say which of these calls have a pause that needs a person: overdue or escalated; one query.
-
-    By the call's id. A pause is overdue as long as nobody resumed it at its deadline.
-    """
-    live = [call.pk for call in calls if call.line in LIVE and call.recording in PAUSED]
-    rows = Guard.objects.open().filter(
-        Q(escalated_at__isnull=False) | Q(deadline__lt=now - LATE), call__in=live
-    )
-    return {
-        guard.call_id: "escalated" if guard.escalated_at is not None else "overdue"
-        for guard in rows
-    }
 
 
 def needing_a_person() -> list[Guard]:

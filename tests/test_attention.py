@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from calls import attention, board, wishes
+from calls.models import LATE, Guard
 from tests.test_board import NOW, call, keys, row, text, wish
 
 pytestmark = pytest.mark.django_db
@@ -83,3 +84,19 @@ def test_the_same_trouble_of_two_legs_is_said_once():
     call(recording="doubt", conversation=one.conversation)
 
     assert only().attention.words == "Recording in doubt"
+
+
+def test_a_watched_pause_needs_somebody_once_the_desk_should_have_resumed_it(sam):
+    paused = call(recording="paused", recording_since_ours=NOW - timedelta(seconds=30))
+    pause = wish(paused, "record_pause", "accepted", by=sam)
+    deadline = NOW + timedelta(seconds=60)
+    Guard.objects.create(
+        call=paused, pause=pause, since=NOW, length_s=60, deadline=deadline, warn_at=deadline
+    )
+
+    assert not only().attention.needs
+    assert only().attention.until == deadline + LATE
+
+    Guard.objects.update(deadline=NOW - LATE, warn_at=NOW - LATE)
+
+    assert only().attention.words == "Pause overdue"

@@ -424,13 +424,13 @@ def test_a_refusal_calls_a_person_once_and_loudly(desk, sam, simulator):
     assert (notice.level, "Not possible now" in notice.text) == ("danger", True)
     status = home.status_html(now=timezone.now(), operate=False)
     assert "A recording is still paused." in status
-    assert guard.attention([desk.call], now=timezone.now()) == {desk.call.pk: "escalated"}
+    assert needs(desk) == "Still paused, Resume recording: failed"
 
     desk.press("record_resume", by=sam)
     desk.look()
     watched.refresh_from_db()
     assert watched.ending == "person"
-    assert guard.attention([desk.call], now=timezone.now()) == {}
+    assert needs(desk) == ""
 
 
 def test_a_resume_nobody_knows_the_fate_of_calls_a_person_and_is_not_repeated(
@@ -620,12 +620,17 @@ def test_who_may_not_control_may_not_extend_and_foreign_pauses_are_not_found(
     assert client.get(extension(watched)).status_code == 405
 
 
+def needs(desk):
+    """Return what about the call needs a person, as its row on the board says it."""
+    return board.of_call(desk.call, now=timezone.now()).attention.words
+
+
 def test_a_pause_is_overdue_when_nobody_resumes_it(desk, sam):
     desk.pause(by=sam)
-    assert guard.attention([desk.call], now=timezone.now()) == {}
+    assert needs(desk) == ""
 
     desk.clock.goes(125)
 
-    assert guard.attention([desk.call], now=timezone.now()) == {desk.call.pk: "overdue"}
+    assert needs(desk) == "Pause overdue"
     assert metrics.overdue_s(now=timezone.now())["guards"] == pytest.approx(5, abs=0.5)
     assert "Time is up: the desk resumes the recording." in text(row(desk.call))

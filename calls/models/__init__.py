@@ -20,7 +20,7 @@ from calls.models.command import (
 from calls.models.contacts import Contact, ContactBook, ContactImport
 from calls.models.facts import Refusal, WebhookEvent
 from calls.models.gauge import Gauge
-from calls.models.guard import PAUSED, Ending, Guard, GuardQuerySet
+from calls.models.guard import LATE, PAUSED, Ending, Guard, GuardQuerySet
 from calls.models.heartbeat import MISSED_AFTER_S, Heartbeat, HeartbeatQuerySet
 from calls.models.media import MediaFile
 from calls.models.neighbours import OPENS_AFTER, Forward, Neighbour
@@ -33,6 +33,7 @@ from calls.models.voices import Voice, VoiceList
 
 __all__ = [
     "CONFIRMED_BY_WEBHOOK",
+    "LATE",
     "LISTEN",
     "LIVE",
     "MISSED_AFTER_S",

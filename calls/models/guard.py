@@ -13,6 +13,8 @@ from calls.models.command import Command, Kind, Why
 
 WARNING = timedelta(seconds=15)  # before the deadline; of a short watch, its second half
 
+LATE = timedelta(seconds=2)  # without workers the pump sends a second later, which is in time
+
 PAUSED = (fold.Recording.PAUSED, fold.Recording.DOUBT)
 """What a recording may be while its pause is watched: a pause in doubt may have taken effect."""
 
@@ -138,6 +140,11 @@ class Guard(models.Model):
         if last is None:
             return Ending.REPLACED
         return Ending.GUARD if last.is_ours else Ending.PERSON
+
+    @property
+    def overdue_at(self) -> datetime:
+        """Return from when on the desk should long have resumed it."""
+        return self.deadline + LATE
 
     @property
     def late_s(self) -> float:
