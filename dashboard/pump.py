@@ -1,7 +1,8 @@
 """The guarantee: whatever is overdue by a second gets done, without a broker and without workers.
 
-One timer thread asks each lane every quarter second; each lane has an executor of its own, so that
-a download never delays a command. Where it finds that nobody did the work it leaves out the wait
+One timer thread asks each lane every quarter second; each lane has a thread of its own, so that
+a download never delays a command, but for the quick errands and the slow sweeps, which share one
+each: a thread costs a connection. Where it finds that nobody did the work it leaves out the wait
 for a minute. Several pumps may run: rows are claimed, not owned.
 """
 
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from calls import (
     asking,
@@ -40,6 +41,7 @@ TICK_S = 0.25
 HEAD_START = timedelta(seconds=1)  # of the workers, over new work
 LONG_WORK = 5  # times the head start, where a worker may be at work on the row before
 ALONE_S = 60.0  # so long nobody gets a head start in a lane where none used it
+ERRANDS, SWEEPS = "errands", "sweeps"  # quick and in the database alone; as slow as the storage
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class Lane:
     name: str
     work: Callable[[timedelta], object]  # given the head start, returns how much it did
     every_s: float = TICK_S
+    shares: str = ""  # the name of a thread
     next_at: float = 0.0
     alone_until: float = 0.0
     busy: threading.Lock = field(default_factory=threading.Lock)
@@ -81,23 +84,24 @@ def lanes() -> list[Lane]:
         Lane("texts", lambda wait: timing.time_due(overdue=wait * LONG_WORK)),
         Lane("exports", lambda wait: exports.make_due(overdue=wait)),
         Lane("forward", lambda wait: forwarding.forward_due(overdue=wait)),
-        Lane("signals", lambda _: signals.fan_out_due()),
+        Lane("signals", lambda _: signals.fan_out_due(), shares=ERRANDS),
         Lane("deliveries", lambda wait: deliveries.deliver_due(overdue=wait), every_s=0.5),
         Lane("mail", lambda wait: letters.mail_due(overdue=wait), every_s=1),
-        Lane("silence", lambda _: silence.watch(), every_s=30),
+        Lane("silence", lambda _: silence.watch(), every_s=30, shares=ERRANDS),
         Lane("library", lambda wait: library.keep_due(overdue=wait)),
-        Lane("library sweep", lambda _: library.sweep(), every_s=3600),
+        Lane("library sweep", lambda _: library.sweep(), every_s=3600, shares=SWEEPS),
         Lane("voices", lambda _: voices.refresh_due(), every_s=2),
         Lane("guards", lambda _: watchman.look()),
         Lane("rules", lambda wait: rules.advance_due(overdue=wait)),
-        Lane("old rules", lambda _: rules.sweep(), every_s=600),
-        Lane("clock", lambda _: commands.watch(), every_s=1),
+        Lane("old rules", lambda _: rules.sweep(), every_s=600, shares=SWEEPS),
+        Lane("clock", lambda _: commands.watch(), every_s=1, shares=ERRANDS),
         Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
         Lane("questions", lambda _: asking.ask_due(), every_s=0.5),
-        Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5),
-        Lane("sweep", lambda _: fetch.sweep(), every_s=600),
-        Lane("old forwards", lambda _: forwarding.sweep() + signals.sweep(), every_s=600),
-        Lane("old exports", lambda _: exports.sweep(), every_s=60),
+        Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5, shares=ERRANDS),
+        Lane("sweep", lambda _: fetch.sweep(), every_s=600, shares=SWEEPS),
+        Lane("old forwards", lambda _: forwarding.sweep(), every_s=600, shares=SWEEPS),
+        Lane("old signals", lambda _: signals.sweep(), every_s=600, shares=SWEEPS),
+        Lane("old exports", lambda _: exports.sweep(), every_s=60, shares=SWEEPS),
         Lane("holdings", lambda _: holdings.due(), every_s=5),
         Lane("scrub", lambda _: scrub.due(), every_s=10),
     ]
@@ -124,13 +128,15 @@ class Pump:
     def run(self) -> None:
         """Pump until `stop`."""
         self.try_once(asking.begin)
-        pools = {lane.name: ThreadPoolExecutor(1, f"pump-{lane.name}") for lane in self.lanes}
+        names = {lane.shares or lane.name for lane in self.lanes}
+        pools = {name: ThreadPoolExecutor(1, f"pump-{name}") for name in names}
         now = 0.0
         while not self.stopping.wait(TICK_S):
             now += TICK_S
             for lane in self.lanes:
                 if now >= lane.next_at and lane.busy.acquire(blocking=False):
                     lane.next_at = now + lane.every_s
-                    pools[lane.name].submit(lane.run)
+                    pools[lane.shares or lane.name].submit(lane.run)
         for pool in pools.values():
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.submit(connections.close_all)  # nobody else can: it is that thread's
+            pool.shutdown(wait=False)

@@ -108,6 +108,36 @@ def test_after_a_start_every_live_call_is_asked_about(monkeypatch, deliver):
     assert Call.objects.get().probe_at is not None
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite counts no connections")
+def test_it_holds_few_connections_and_leaves_none_behind():
+    before, pump = connections_of_others(), Pump()
+
+    def stop_soon():
+        took(lambda: Heartbeat.objects.filter(name="pump").exists())
+        held.append(connections_of_others() - before)
+        pump.stop()
+        connection.close()
+
+    held = []
+    stopper = threading.Thread(target=stop_soon)
+    stopper.start()
+    pump.run()
+    stopper.join(5)
+
+    took(lambda: connections_of_others() == before)
+    assert held[0] <= 20  # of PostgreSQL's hundred
+
+
+def connections_of_others():
+    """Return how many connections to this database there are besides our own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone()[0]
+
+
 def test_an_event_that_is_due_again_is_done_by_the_pump(running, post):
     post(payload("call.initiated", id="again", **leg()))
     took(all_applied)
