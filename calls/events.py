@@ -40,7 +40,7 @@ WITHOUT_EFFECT = frozenset(
 """Events of the life of a call that the timeline shows and the fold does not need."""
 
 BATCH = 200
-SLICE = 12  # events in one commit; meanwhile SQLite's other writers wait
+SLICE = 24  # events in one commit; meanwhile SQLite's other writers wait
 GAP_S = 0.002  # in which they have their turn
 LEASE = timedelta(seconds=10)
 BACKOFF_S = (1, 5, 30, 120)

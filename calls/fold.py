@@ -116,6 +116,14 @@ RANKS = {
 TYPES = frozenset(RANKS)
 """The events that bear on state; all others are none of the fold's business."""
 
+READ = frozenset(
+    {
+        *("direction", "from", "to", "caller_id_name", "hangup_cause", "hangup_source"),
+        *("recording_id", "recording_started_at", "media_name", "media_url", "overlay", "status"),
+    }
+)
+"""All that is read of a payload."""
+
 STARTED = {"speak": "call.speak.started", "playback_start": "call.playback.started"}
 ENDED = ("call.speak.ended", "call.playback.ended")
 LINE = {

@@ -7,19 +7,18 @@ second, so that a desk without neighbours pays nothing.
 """
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from django.db import connection
 
+from calls.lately import Lately
 from calls.models import Neighbour
 from calls.telnyx import signature
 
 Statement: TypeAlias = tuple[str, list[Any]]  # and its values
 
-KNOWN_FOR_S = 1.0
 LONGEST = 200  # characters of a header
 # Few values a row: writing them into the statement costs more than all that the database does.
 INSERT = """
@@ -46,30 +45,8 @@ def _text(value: bytes) -> str:
     return value.decode("latin-1").replace("\0", "")[:LONGEST]
 
 
-class _Known:
-    """Whether anybody is to be told, as last read."""
-
-    until = 0.0
-    anybody = False
-
-
-def is_wanted() -> bool:
-    """Say whether there is a neighbour who hears webhooks; read once a second."""
-    now = time.monotonic()
-    if now >= _Known.until:
-        _Known.anybody = Neighbour.objects.filter(is_paused=False).exists()
-        _Known.until = now + KNOWN_FOR_S
-    return _Known.anybody
-
-
-def is_known_wanted() -> bool:
-    """Say whether there was a neighbour when last looked; asks nobody."""
-    return _Known.anybody
-
-
-def forget() -> None:
-    """Look again at once: the neighbours changed."""
-    _Known.until = 0.0
+is_wanted = Lately(lambda: Neighbour.objects.filter(is_paused=False).exists())
+"""Say whether there is a neighbour who hears webhooks."""
 
 
 def insert(told: Sequence[tuple[str, str]], received_at: datetime) -> Statement:

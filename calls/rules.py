@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from calls import commands, fold, parties
 from calls.events import handles
+from calls.lately import Lately
 from calls.models import Call, Command, Kind, RecordRule, RuleFiring, WebhookEvent
 from calls.ring import ring
 from calls.telnyx import payloads
@@ -43,16 +44,24 @@ NOT_HEARD = ("failed", "file_not_found")
 HOPELESS = (Command.State.FAILED, Command.State.EXPIRED, Command.State.UNKNOWN)
 
 
-def active() -> list[RecordRule]:
+def active() -> QuerySet[RecordRule]:
     """Return the rules that are on, the first to be tried first."""
-    return list(RecordRule.objects.filter(enabled=True, deleted_at=None))
+    return RecordRule.objects.filter(enabled=True, deleted_at=None)
+
+
+def _are_any() -> bool:
+    return active().exists() or RuleFiring.objects.filter(state=State.ANNOUNCING).exists()
+
+
+are_any = Lately(_are_any)
+"""Say whether a rule is on or under way: one counts for what happens a second after its saving."""
 
 
 @handles("call.answered")
 @handles("call.bridged")  # the answer's own webhook may be lost
 def answered(event: WebhookEvent, told: payloads.Event, call: Call) -> None:
     """Put the conversation before the rules, or look at it again."""
-    if call.supervises_id or not RecordRule.objects.filter(enabled=True, deleted_at=None).exists():
+    if call.supervises_id or not are_any():
         return
     now = timezone.now()
     RuleFiring.objects.bulk_create(
@@ -74,7 +83,7 @@ def answered(event: WebhookEvent, told: payloads.Event, call: Call) -> None:
 def sound_ended(event: WebhookEvent, told: payloads.Event, call: Call) -> None:
     """Look again at a conversation whose announcement may be over."""
     waiting = RuleFiring.objects.filter(call=call, state=State.ANNOUNCING)
-    if waiting.exists():
+    if are_any() and waiting.exists():
         _wake(waiting, timezone.now())
 
 

@@ -117,7 +117,7 @@ def _insert(batch: Sequence[Row], source: str) -> passing.Statement:
 def ring_for_webhooks() -> None:
     """Have new webhooks looked at by whoever works on them."""
     ring("events")
-    if passing.is_known_wanted():
+    if passing.is_wanted.last:
         ring("forward")
 
 

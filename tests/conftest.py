@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
 from playwright.sync_api import sync_playwright
 
-from calls import contacts, events, intake, passing, ring
+from calls import contacts, events, intake, passing, projection, ring, rules
 from calls.line import telnyx
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
@@ -97,6 +97,16 @@ def leg(**ids):
     } | ids
 
 
+def forget():
+    """Let this process remember nothing of the test before."""
+    intake.keys.cache_clear()
+    passing.is_wanted.forget()
+    rules.are_any.forget()
+    projection.forget()
+    contacts.look_again()
+    telnyx.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _settings(settings, tmp_path):
     settings.TELNYX_PUBLIC_KEYS = public(KEY)
@@ -106,15 +116,9 @@ def _settings(settings, tmp_path):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
     settings.EMAIL_URL = ""
     settings.MEDIA_ROOT = tmp_path / "media"
-    intake.keys.cache_clear()
-    passing.forget()
-    contacts.look_again()
-    telnyx.cache_clear()
+    forget()
     yield
-    intake.keys.cache_clear()
-    passing.forget()
-    contacts.look_again()
-    telnyx.cache_clear()
+    forget()
     ring._ringer = None  # tests lose many a broker
 
 

@@ -37,7 +37,7 @@ def _nothing_held():
 
 def neighbour(url, **more):
     made = Neighbour.objects.create(name=f"N{next(ids)}", url=url, is_inside=True, **more)
-    passing.forget()
+    passing.is_wanted.forget()
     return made
 
 
@@ -148,7 +148,7 @@ def test_without_neighbours_the_door_writes_nothing_for_them(post):
     post(event())
 
     assert not Forward.objects.exists()
-    assert not passing.is_known_wanted()
+    assert not passing.is_wanted.last
 
 
 @pytest.mark.django_db

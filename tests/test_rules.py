@@ -24,6 +24,7 @@ SEAT = "sip:agent12@cc.example"
 
 
 def rule(**columns):
+    rules.are_any.forget()
     defaults = {"name": "Sales", "voice": "AWS.Polly.Joanna", "language": "en-US"}
     return RecordRule.objects.create(**defaults | columns)
 

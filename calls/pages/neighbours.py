@@ -30,7 +30,7 @@ def neighbours(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     added = cast("Neighbour", form.save())
-    passing.forget()
+    passing.is_wanted.forget()
     audit.record(request.user, "add", added.subject, name=added.name, url=added.url)
     messages.success(request, f"{added.name} hears what comes from now on.")
     return redirect("neighbours:list")
@@ -59,7 +59,7 @@ def act(request: HttpRequest, pk: int) -> HttpResponse:
     match request.POST.get("do"):
         case "pause" | "resume" as verb:
             forwarding.pause(neighbour, is_paused=verb == "pause")
-            passing.forget()
+            passing.is_wanted.forget()
             audit.record(request.user, verb, neighbour.subject, name=neighbour.name)
             messages.success(
                 request,
@@ -75,7 +75,7 @@ def act(request: HttpRequest, pk: int) -> HttpResponse:
                 request.user, "delete", neighbour.subject, name=neighbour.name, url=neighbour.url
             )
             neighbour.delete()
-            passing.forget()
+            passing.is_wanted.forget()
             messages.success(request, f"{neighbour.name} is deleted and hears nothing more.")
         case other:
             raise BadRequest(f"do is {other!r}; it must be pause, resume, test or delete")
