@@ -3,7 +3,8 @@
     conversations(now) -> [Conversation] -> row(conversation, control) -> one <tr>
 
 A row depends on its legs and their commands alone, and every change of those raises its version.
-It holds nothing of a request: no form, no token, no viewer. Its buttons name a form of the page.
+It is rendered once and then parted for those who may control calls and those who may not. It holds
+nothing of a request: no form, no token, no viewer. Its buttons name a form of the page.
 """
 
 from collections import defaultdict
@@ -19,33 +20,28 @@ from django.utils.safestring import SafeString, mark_safe
 
 from calls import countdown, finding, fold, listening, wishes
 from calls.attention import Attention, attention
+from calls.buttons import Slot, slots
 from calls.commands import LANES, why_not
 from calls.countdown import Countdown
-from calls.fragments import Glimpse, Handles, Party, Seen, fragment, href
-from calls.models import LISTEN, REASONS, Call, CallQuerySet, Command, Guard, Kind
+from calls.fragments import (
+    FOR_BOTH,
+    Handles,
+    Line,
+    Nothing,
+    Party,
+    Sound,
+    fragment,
+    href,
+    leg_id,
+    parted,
+    shared,
+)
+from calls.models import Call, CallQuerySet, Command, Guard, Kind
 from calls.sounds.names import plain
 from calls.wishes import Wish
 
 ENDED_STAYS_S = 10  # an ended row stays, dimmed, so that nobody wonders where it went
 VERSION_PER_LEG = 1_000_000  # a leg that joins counts for more than any change of a leg
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One place in the row of buttons: what it asks for now, or why it cannot."""
-
-    place: str
-    kind: str
-    label: str
-    way: str  # press: at once; ask: a form first; sure, why: asks back in place
-    why_not: str
-    pending: bool
-    href: str
-
-    @property
-    def reasons(self) -> list[tuple[str, str]]:
-        """Return what can be answered to why."""
-        return REASONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ class Leg:
 
     @property
     def id(self) -> str:
-        return f"leg-{self.call.pk.hex[:12]}"
+        return leg_id(self.call.pk)
 
     @property
     def url(self) -> str:
@@ -92,25 +88,29 @@ class Leg:
         return plain(self.call.sound_medium)
 
     @property
-    def controls(self) -> SafeString:
-        """Return the buttons, rendered before if they looked the same."""
-        shown = Handles(self.id, self.place, self.customer, self.slots, self.many)
-        return fragment("calls/_controls.html", shown)
+    def buttons(self) -> SafeString:
+        return shared("calls/_buttons.html", Handles(self.slots), self.call.pk)
 
-    def glimpse(self, *, control: bool) -> Glimpse:
-        """Return what changes of a leg while it is on the board, times aside."""
-        call, may_answer = self.call, self.may_answer
-        has_button = may_answer or call.sound != fold.Sound.SILENT
-        seen = Seen(
-            call.pk if has_button else None,
-            call.line,
-            call.ended_inferred,
-            call.sound,
-            call.sound_medium,
-            call.transcribing,
+    @property
+    def line(self) -> SafeString:
+        """Return how the line is."""
+        return fragment("calls/_line.html", Line(self.call.line, self.call.ended_inferred))
+
+    @property
+    def answer(self) -> str:
+        """Return the button for a call that waits for it."""
+        if why_not(self.call, Kind.ANSWER):
+            return ""
+        return shared("calls/_answer.html", Nothing(), self.call.pk)
+
+    @property
+    def sound(self) -> SafeString:
+        """Return what sounds."""
+        call = self.call
+        shown = Sound(
+            call.sound, call.sound_medium, self.medium, call.transcribing, self.place, self.many
         )
-        name = self.id if has_button else ""
-        return Glimpse(name, self.place, may_answer, seen, self.medium, self.many, control)
+        return shared("calls/_sound.html", shown, call.pk)
 
     def party(self, row: str) -> Party:
         """Return who talks, for a row."""
@@ -122,10 +122,6 @@ class Leg:
     def listener(self) -> listening.Listener | None:
         """Return who listens in on this leg's conversation through it, if it is for that."""
         return listening.listener(self.call)
-
-    @property
-    def may_answer(self) -> bool:
-        return not why_not(self.call, Kind.ANSWER)
 
     @property
     def lasted(self) -> timedelta | None:
@@ -260,15 +256,15 @@ def _conversation(
 
 def row(conversation: Conversation, *, control: bool) -> str:
     """Render a conversation for everybody who may control calls, or for everybody who may not."""
-    return rows(conversation, [control])[control]
+    return rows(conversation)[control]
 
 
-def rows(conversation: Conversation, controls: Collection[bool]) -> dict[bool, str]:
-    """Render a conversation for those who may control calls, those who may not, or both."""
+def rows(conversation: Conversation) -> dict[bool, str]:
+    """Render a conversation for those who may control calls, and for those who may not."""
     shown = context(conversation)
-    template, is_live = get_template("calls/_row.html"), conversation.is_live
-    words = [f"is-{shown['lead'].call.line}", *(f"in-{tile}" for tile in conversation.tiles)]
-    party = shown["lead"].party(conversation.id)
+    lead, is_live = shown["lead"], conversation.is_live
+    words = [f"is-{lead.call.line}", *(f"in-{tile}" for tile in conversation.tiles)]
+    party = lead.party(conversation.id)
     shown |= {
         "id": mark_safe(conversation.id),  # noqa: S308  (hexadecimal)
         "is_live": is_live,
@@ -278,21 +274,9 @@ def rows(conversation: Conversation, controls: Collection[bool]) -> dict[bool, s
         "needs": conversation.attention.words,
         "who": fragment("calls/_who.html", party),
         "links": fragment("calls/_links.html", party),
+        "control": FOR_BOTH,
     }
-    rendered = {}
-    for control in controls:
-        line = shown["lead"].glimpse(control=control)
-        sound = shown["sounding"].glimpse(control=control)
-        rendered[control] = template.render(
-            shown
-            | {
-                "control": control,
-                "line": fragment("calls/_line.html", line),
-                "sound": fragment("calls/_sound.html", sound) if is_live else "",
-                "controls": shown["lead"].controls if control and is_live else "",
-            }
-        ).strip()
-    return rendered
+    return parted(get_template("calls/_row.html").render(shown).strip())
 
 
 def context(conversation: Conversation) -> dict[str, Any]:
@@ -333,58 +317,3 @@ def _leg(call: Call, place: int, conversation: Conversation, *, many: bool) -> L
         recording_wish=wishes.pending(commands, LANES["recording"]),
         guard=Countdown(guard, call, conversation.at) if guard is not None else None,
     )
-
-
-def slots(call: Call, commands: list[Command]) -> tuple[Slot, ...]:
-    """Return the buttons of a call: always the same places, each with what fits the state."""
-    last = _doubted_after(call, commands)
-    starts = call.recording == fold.Recording.OFF or (
-        last is not None and (last.kind, last.state) == (Kind.RECORD_STOP, Command.State.FAILED)
-    )
-    is_silent = call.sound == fold.Sound.SILENT
-    resumes = call.recording == fold.Recording.PAUSED or (
-        last is not None and last.kind == Kind.RECORD_RESUME
-    )
-    choices = [
-        ("record", Kind.RECORD_START, "Record", "ask")
-        if starts
-        else ("record", Kind.RECORD_STOP, "Stop", "sure"),
-        ("pause", Kind.RECORD_RESUME, "Resume", "press")
-        if resumes
-        else ("pause", Kind.RECORD_PAUSE, "Pause", "why"),
-        ("say", Kind.SPEAK, "Say", "ask"),
-        ("play", Kind.PLAYBACK_START, "Play", "ask")
-        if is_silent
-        else ("play", Kind.PLAYBACK_STOP, "Stop sound", "press"),
-        ("captions", Kind.TRANSCRIPTION_STOP, "Stop captions", "press")
-        if call.transcribing
-        else ("captions", Kind.TRANSCRIPTION_START, "Captions", "ask"),
-        ("listen", LISTEN, "Listen in", "ask"),
-        ("hangup", Kind.HANGUP, "Hang up", "sure"),
-    ]
-    if call.supervises_id:
-        choices = listening.SLOTS
-    open_now = {command.kind for command in commands if command.is_open}
-    return tuple(
-        Slot(
-            place,
-            kind,
-            label,
-            way,
-            why_not(call, kind),
-            kind in open_now,
-            href("calls:command", call.pk, kind),
-        )
-        for place, kind, label, way in choices
-    )
-
-
-def _doubted_after(call: Call, commands: list[Command]) -> Command | None:
-    """Return the recording's last settled command while nobody knows what the recording does.
-
-    After a resume it is resumed again; after a stop that Telnyx refused it may be started anew.
-    """
-    if call.recording != fold.Recording.DOUBT:
-        return None
-    settled = [it for it in commands if it.kind in LANES["recording"] and not it.is_open]
-    return settled[-1] if settled else None

@@ -1,12 +1,15 @@
 """Parts of a row that depend on a few values alone: rendered once, while these are the same.
 
+    values --template--> part of nobody's call --shared--> part of this call
+
 A part sees nothing but its values, so it cannot be out of date: what a template is to show besides
 has to be added here, and then counts. A part with a clock is never the same, so it is none.
 """
 
+import re
 from collections.abc import Hashable
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from django.template.loader import get_template
@@ -15,41 +18,39 @@ from django.utils.safestring import SafeString, mark_safe
 
 from calls import contacts
 
-MOST = 8192  # parts kept: seven of each of a thousand calls, about 10 MB
+MOST = 8192  # parts kept: two of each of a thousand calls, and those they share; about 10 MB
 NOBODY = UUID(int=0)
+FOR_BOTH = "both"  # as `control`: for those who may control calls and for those who may not
+ONLY, END = "<!--control-->", "<!--/control-->"  # no text of anybody's has a <
+CONTROLLED = re.compile(f"{ONLY}.*?{END}", re.DOTALL)
 
 
 class Handles(NamedTuple):
     """What the buttons of a leg show."""
 
-    id: str
-    place: int
-    customer: str
     slots: tuple[Hashable, ...]
-    many: bool
 
 
-class Seen(NamedTuple):
-    """What line and sound look at in a call."""
+class Line(NamedTuple):
+    """What is shown of a leg's line."""
 
-    pk: UUID | None  # if it has a button
     line: str
     ended_inferred: bool
+
+
+class Sound(NamedTuple):
+    """What is shown of a leg's sound."""
+
     sound: str
     sound_medium: str
+    medium: str  # in the words of people
     transcribing: bool
-
-
-class Glimpse(NamedTuple):
-    """What line and sound look at in a leg."""
-
-    id: str
     place: int
-    may_answer: bool
-    call: Seen
-    medium: str  # that plays, in the words of people
     many: bool
-    control: bool
+
+
+class Nothing(NamedTuple):
+    """What is shown of a part that is always the same."""
 
 
 class Party(NamedTuple):
@@ -63,8 +64,16 @@ class Party(NamedTuple):
     ours: str
 
 
-def fragment(template: str, shown: Handles | Glimpse | Party) -> SafeString:
-    """Return a part of a row; its template sees the values by name, and as those of `leg`.
+Shown: TypeAlias = Handles | Line | Sound | Nothing | Party
+
+
+def leg_id(call: UUID) -> str:
+    """Return the id of a leg on a page."""
+    return f"leg-{call.hex[:12]}"
+
+
+def fragment(template: str, shown: Shown) -> SafeString:
+    """Return a part of a row; its template sees the values by name.
 
     And it sees whose numbers they are: another edition of the contacts renders it anew.
     """
@@ -72,10 +81,26 @@ def fragment(template: str, shown: Handles | Glimpse | Party) -> SafeString:
 
 
 @lru_cache(MOST)
-def rendered(template: str, shown: Handles | Glimpse | Party, edition: str) -> SafeString:
+def rendered(template: str, shown: Shown, edition: str) -> SafeString:
     """Return a part for an edition of the contacts."""
-    html = get_template(template).render({"leg": shown, **shown._asdict()})
-    return mark_safe(html.strip())  # noqa: S308  (rendered by our own templates)
+    values = {"id": leg_id(NOBODY), "pk": NOBODY, **shown._asdict()}
+    return mark_safe(get_template(template).render(values).strip())  # noqa: S308  (our own)
+
+
+def shared(template: str, shown: Shown, call: UUID) -> SafeString:
+    """Return a part that calls share: it is rendered of nobody's, and then says whose it is."""
+    html = fragment(template, shown).replace(leg_id(NOBODY), leg_id(call))
+    return mark_safe(html.replace(str(NOBODY), str(call)))  # noqa: S308  (it was safe before)
+
+
+def only(html: SafeString) -> SafeString:
+    """Mark a part of a row as seen by those alone who may control calls."""
+    return mark_safe(f"{ONLY}{html}{END}")  # noqa: S308  (it was safe before)
+
+
+def parted(html: str) -> dict[bool, str]:
+    """Return what those see who may control calls, and those who may not."""
+    return {True: html.replace(ONLY, "").replace(END, ""), False: CONTROLLED.sub("", html)}
 
 
 def href(name: str, call: UUID, *more: str) -> str:

@@ -70,7 +70,7 @@ class Screen:
 
     def warm(self) -> None:
         """Render every row before anybody asks: after a restart all browsers come at once."""
-        self.rows = self._rows(timezone.now(), {True, False})
+        self.rows = self._rows(timezone.now())
 
     def look(self, clients: Collection[Client]) -> News:
         """Read and render what changed for these clients; a look that fails changes nothing."""
@@ -78,7 +78,7 @@ class Screen:
         audiences = {client.audience for client in clients if not client.conversation}
         rows, counts, statuses = self.rows, self.counts, self.statuses
         if audiences:
-            rows = self._rows(now, {audience.control for audience in audiences})
+            rows = self._rows(now)
             counts = home.counts(row.tiles for row in rows.values())
             operates = {audience.operate for audience in audiences}
             statuses = self._statuses(now, operates, is_empty=not counts[home.ALL])
@@ -97,21 +97,19 @@ class Screen:
     def _stamp(self, key: str) -> tuple[int, str] | None:
         return _stamp(self.rows[key]) if key in self.rows else None
 
-    def _rows(self, now: datetime, controls: set[bool]) -> dict[str, Row]:
-        """Return the rows of the board, rendering only what changed or was not needed before."""
+    def _rows(self, now: datetime) -> dict[str, Row]:
+        """Return the rows of the board, rendering only what changed."""
         versions = board.versions(now=now)
         kept = {
             key: row
             for key, row in self.rows.items()
-            if versions.get(key) == row.version
-            and (row.until is None or row.until > now)
-            and row.data.keys() >= controls
+            if versions.get(key) == row.version and (row.until is None or row.until > now)
         }
         missing = [key for key in versions if key not in kept]
         if missing:
             contacts.look_again()  # a row may have changed because a name did
         found = board.conversations(now=now, keys=missing) if missing else []
-        return kept | {conversation.key: _row(conversation, controls) for conversation in found}
+        return kept | {conversation.key: _row(conversation) for conversation in found}
 
     def _statuses(self, now: datetime, operates: set[bool], *, is_empty: bool) -> dict[bool, str]:
         """Return the notices, read twice a second at most and for those who have none yet."""
@@ -156,7 +154,7 @@ class Screen:
         return frame("counts", json.dumps(self.counts))
 
 
-def _row(conversation: board.Conversation, controls: Collection[bool]) -> Row:
+def _row(conversation: board.Conversation) -> Row:
     return Row(
         id=conversation.id,
         version=conversation.version,
@@ -164,9 +162,7 @@ def _row(conversation: board.Conversation, controls: Collection[bool]) -> Row:
         needs=conversation.attention.words,
         until=conversation.attention.until,
         tiles=conversation.tiles,
-        data={
-            control: lines(html) for control, html in board.rows(conversation, controls).items()
-        },
+        data={control: lines(html) for control, html in board.rows(conversation).items()},
     )
 
 

@@ -536,10 +536,27 @@ def test_what_is_rendered_once_for_equal_values_is_never_out_of_date():
         Call.objects.filter(pk__in=[one.pk, other.pk]).update(**fresh | values)
         (conversation,) = board.conversations(now=NOW)
 
-        kept = board.rows(conversation, [True, False])
+        kept = board.rows(conversation)
         fragments.rendered.cache_clear()
 
-        assert board.rows(conversation, [True, False]) == kept
+        assert board.rows(conversation) == kept
+
+
+def test_who_may_not_control_calls_gets_no_button_and_nobody_gets_a_mark():
+    one = call(heard_s=50)
+    other = call(heard_s=40, conversation=one.conversation, line="ringing", direction="incoming")
+    wish(other, "speak")
+    for values, _ in STATES:
+        Call.objects.filter(pk=one.pk).update(**values)
+        (conversation,) = board.conversations(now=NOW)
+
+        rows = board.rows(conversation)
+
+        assert "hx-post" in rows[True]
+        assert "hx-post" not in rows[False]
+        assert "<!--" not in rows[True] + rows[False]
+        assert str(fragments.NOBODY) not in rows[True] + rows[False]
+        assert fragments.leg_id(fragments.NOBODY) not in rows[True] + rows[False]
 
 
 def test_a_row_rendered_before_shows_the_name_that_a_number_got():

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from calls import contacts
+from calls import contacts, fragments
 
 register = template.Library()
 
@@ -158,6 +158,13 @@ def size(value: int | None) -> str:
 def epoch_ms(value: datetime) -> int:
     """Return a moment as browsers count: milliseconds since 1970."""
     return int(value.timestamp() * 1000)
+
+
+@register.simple_block_tag(takes_context=True)
+def controlling(context: template.Context, content: SafeString) -> str:
+    """Show a part to those who may control calls; of a row for everybody, mark it as theirs."""
+    control = context.get("control")
+    return fragments.only(content) if control == fragments.FOR_BOTH else content * bool(control)
 
 
 @register.simple_tag
