@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString, mark_safe
 from calls import countdown, finding, fold, listening, wishes
 from calls.attention import Attention, attention
 from calls.buttons import Slot, slots
+from calls.clocks import left, ticking
 from calls.commands import LANES, why_not
 from calls.countdown import Countdown
 from calls.fragments import (
@@ -29,12 +30,14 @@ from calls.fragments import (
     Line,
     Nothing,
     Party,
+    Rec,
     Sound,
     fragment,
     href,
     leg_id,
     parted,
     shared,
+    with_clocks,
 )
 from calls.models import Call, CallQuerySet, Command, Guard, Kind
 from calls.sounds.names import plain
@@ -55,6 +58,7 @@ class Leg:
     wishes: list[Wish]
     recording_wish: Wish | None
     guard: Countdown | None
+    now: datetime
 
     @property
     def id(self) -> str:
@@ -107,10 +111,24 @@ class Leg:
     def sound(self) -> SafeString:
         """Return what sounds."""
         call = self.call
-        shown = Sound(
-            call.sound, call.sound_medium, self.medium, call.transcribing, self.place, self.many
-        )
+        shown = Sound(call.sound, call.sound_medium, self.medium, call.transcribing)
         return shared("calls/_sound.html", shown, call.pk)
+
+    @property
+    def rec(self) -> SafeString:
+        """Return how the recording is."""
+        call, guard, wish = self.call, self.guard, self.recording_wish
+        doing = wish.doing.replace(" the recording", "") if wish else ""
+        look = guard.look if guard and guard.is_open else ""
+        since = call.recording_since_ours
+        if call.recording == fold.Recording.ON:
+            since = call.recording_started_ours
+        shown = Rec(call.recording, call.ended_while_paused, call.recording_rule, doing, look)
+        return with_clocks(
+            fragment("calls/_recording.html", shown),
+            ticking(since, self.now),
+            left(guard.guard.deadline, self.now) if guard and look else "",
+        )
 
     def party(self, row: str) -> Party:
         """Return who talks, for a row."""
@@ -316,4 +334,5 @@ def _leg(call: Call, place: int, conversation: Conversation, *, many: bool) -> L
         wishes=wishes.worth_saying(commands),
         recording_wish=wishes.pending(commands, LANES["recording"]),
         guard=Countdown(guard, call, conversation.at) if guard is not None else None,
+        now=conversation.at,
     )

@@ -3,7 +3,7 @@
     values --template--> part of nobody's call --shared--> part of this call
 
 A part sees nothing but its values, so it cannot be out of date: what a template is to show besides
-has to be added here, and then counts. A part with a clock is never the same, so it is none.
+has to be added here, and then counts. A clock is never the same, so it is set in afterwards.
 """
 
 import re
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.template.loader import get_template
 from django.urls import reverse
+from django.utils.html import strip_spaces_between_tags
 from django.utils.safestring import SafeString, mark_safe
 
 from calls import contacts
@@ -22,6 +23,7 @@ MOST = 8192  # parts kept: two of each of a thousand calls, and those they share
 NOBODY = UUID(int=0)
 FOR_BOTH = "both"  # as `control`: for those who may control calls and for those who may not
 ONLY, END = "<!--control-->", "<!--/control-->"  # no text of anybody's has a <
+SINCE, LEFT = mark_safe("<!--since-->"), mark_safe("<!--left-->")  # where a part has a clock
 CONTROLLED = re.compile(f"{ONLY}.*?{END}", re.DOTALL)
 
 
@@ -45,8 +47,16 @@ class Sound(NamedTuple):
     sound_medium: str
     medium: str  # in the words of people
     transcribing: bool
-    place: int
-    many: bool
+
+
+class Rec(NamedTuple):
+    """What is shown of a leg's recording, but for its clocks."""
+
+    recording: str
+    ended_while_paused: bool
+    rule: str  # that began it
+    doing: str  # what is under way
+    look: str  # of the pause that is watched
 
 
 class Nothing(NamedTuple):
@@ -64,7 +74,7 @@ class Party(NamedTuple):
     ours: str
 
 
-Shown: TypeAlias = Handles | Line | Sound | Nothing | Party
+Shown: TypeAlias = Handles | Line | Sound | Rec | Nothing | Party
 
 
 def leg_id(call: UUID) -> str:
@@ -83,14 +93,20 @@ def fragment(template: str, shown: Shown) -> SafeString:
 @lru_cache(MOST)
 def rendered(template: str, shown: Shown, edition: str) -> SafeString:
     """Return a part for an edition of the contacts."""
-    values = {"id": leg_id(NOBODY), "pk": NOBODY, **shown._asdict()}
-    return mark_safe(get_template(template).render(values).strip())  # noqa: S308  (our own)
+    values = {"id": leg_id(NOBODY), "pk": NOBODY, "since": SINCE, "left": LEFT}
+    html = get_template(template).render({**values, **shown._asdict()})
+    return mark_safe(strip_spaces_between_tags(html.strip()))  # noqa: S308  (our own)
 
 
 def shared(template: str, shown: Shown, call: UUID) -> SafeString:
     """Return a part that calls share: it is rendered of nobody's, and then says whose it is."""
     html = fragment(template, shown).replace(leg_id(NOBODY), leg_id(call))
     return mark_safe(html.replace(str(NOBODY), str(call)))  # noqa: S308  (it was safe before)
+
+
+def with_clocks(html: str, since: str, left: str) -> SafeString:
+    """Return a part with what its clocks say now."""
+    return mark_safe(html.replace(SINCE, since).replace(LEFT, left))  # noqa: S308  (so were they)
 
 
 def only(html: SafeString) -> SafeString:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access.models import AuditRow
-from calls import board
+from calls import board, clocks
 from calls.models import Call, Command, Heartbeat, Refusal
 from dashboard import home, notices
 from dashboard.signin import MOST_TRIES
@@ -570,7 +570,7 @@ def test_numbers_are_written_for_people(value, written):
     ],
 )
 def test_durations_are_written_with_a_colon(seconds, written):
-    assert desk.duration(seconds) == written
+    assert clocks.duration(seconds) == written
 
 
 @pytest.mark.parametrize(
@@ -639,7 +639,7 @@ def test_today_ends_at_midnight_of_the_site(monkeypatch):
 
 
 def test_nothing_is_written_as_a_dash():
-    assert desk.clock(None) == desk.moment(None) == desk.ticking(None, NOW) == DASH
+    assert desk.clock(None) == desk.moment(None) == clocks.ticking(None, NOW) == DASH
 
 
 # Vendored files

@@ -13,11 +13,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from calls import contacts, fragments
+from calls import clocks, contacts, fragments
+from calls.clocks import NOTHING, epoch_ms, whole_seconds
 
 register = template.Library()
+for written in (clocks.ticking, clocks.left, clocks.duration, clocks.epoch_ms):
+    register.filter(written)
 
-NOTHING = "–"  # noqa: RUF001  (a dash is what it is)
 WITHHELD = {"anonymous", "restricted", "private", "unavailable", "unknown", "withheld"}
 SIP_LONGEST = 32
 UNITS = ("kB", "MB", "GB", "TB")
@@ -94,50 +96,14 @@ def _written(value: datetime, shape: str, zone: tzinfo) -> SafeString:
 
 
 @register.filter
-def duration(value: float | timedelta | None) -> str:
-    """Write seconds as m:ss, from an hour on as h:mm:ss; a dash when nobody knows."""
-    seconds = _seconds(value)
-    if seconds is None:
-        return NOTHING
-    minutes, second = divmod(seconds, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
-
-
-@register.filter
-def ticking(since: datetime | None, now: datetime) -> str:
-    """Write how long ago a moment of our clock is; the page's ticker keeps it going."""
-    if since is None:
-        return NOTHING
-    return format_html(
-        '<span class="clock" data-since="{}">{}</span>', epoch_ms(since), duration(now - since)
-    )
-
-
-@register.filter
-def left(until: datetime, now: datetime) -> str:
-    """Write how long it is until a moment of our clock; guard.js counts it down."""
-    seconds = -(-(until - now) // timedelta(seconds=1))  # the last second counts whole
-    return format_html(
-        '<span class="clock" data-until="{}">{}</span>', epoch_ms(until), duration(seconds)
-    )
-
-
-@register.filter
 def span(value: float | timedelta | None) -> str:
     """Write seconds as in a sentence: 2 min 14 s."""
-    seconds = _seconds(value)
+    seconds = whole_seconds(value)
     if seconds is None:
         return NOTHING
     hours, minute, second = seconds // 3600, seconds // 60 % 60, seconds % 60
     parts = [f"{hours} h" * bool(hours), f"{minute} min" * bool(minute), f"{second} s"]
     return " ".join(part for part in parts if part and (part != "0 s" or seconds == 0))
-
-
-def _seconds(value: float | timedelta | None) -> int | None:
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    return None if value is None else max(0, int(value))
 
 
 @register.filter
@@ -152,12 +118,6 @@ def size(value: int | None) -> str:
         amount /= 1000
         units.pop(0)
     return f"{amount:.1f} {units[0]}"
-
-
-@register.filter
-def epoch_ms(value: datetime) -> int:
-    """Return a moment as browsers count: milliseconds since 1970."""
-    return int(value.timestamp() * 1000)
 
 
 @register.simple_block_tag(takes_context=True)
