@@ -59,7 +59,7 @@ def _needs_a_voice():
 
 @pytest.fixture(scope="module")
 def dictionary():
-    return pronouncing.dictionary(recogniser.dictionary_of("en-us"))
+    return recogniser.dictionary_of("en-us")
 
 
 def off_ms(segments, starts):
@@ -236,7 +236,8 @@ def test_every_word_has_a_sound(dictionary, word, phones):
 
 @pytest.mark.parametrize("word", ["Łódź", "naïve-ish", "x", "привет", "0", "a" * 300, "9" * 300])
 def test_no_word_breaks_the_rules_of_sounds(dictionary, word):
-    known = {phone for each in dictionary.values() for way in each for phone in way.split()}
+    lines = "".join(dictionary.sections.values()).split("\n")
+    known = {phone for line in lines for phone in line.split()[1:]}
     for phones in pronouncing.pronounce(word, dictionary):
         assert set(phones.split()) <= known
 

@@ -31,7 +31,7 @@ from pathlib import Path
 
 from calls import audio
 from recordings.alignment import onset, sound, speakers, trust
-from recordings.alignment.pronouncing import dictionary
+from recordings.alignment.pronouncing import Dictionary
 from recordings.alignment.recogniser import COMMON, Heard, Recogniser, dictionary_of, model_for
 from recordings.alignment.search import find
 from recordings.alignment.text import Token, sentences, tokens
@@ -74,7 +74,7 @@ def align(path: Path, text: str, *, language: str = "en") -> list[Segment]:
     recorded = audio.probe(path)
     written = sentences(text)
     model = model_for(language)
-    known = dictionary(dictionary_of(model)) if model else {}
+    known = dictionary_of(model) if model else Dictionary()
     found, sounds = tokens(written, known)
     others = {word: known[word] for word in COMMON.split() if word in known}
     with sound.track(path, recorded) as track:

@@ -4,24 +4,16 @@ A match counts only in a run of two or more, weighs more the rarer its word is, 
 match of the word before. Pure.
 """
 
+from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from math import log
-from typing import NamedTuple
 
 MOST_PLACES = 12  # in the text for one heard pair; of a commoner pair, the nearest in proportion
 NEXT = 1.5  # added for each match that follows the one before it at once
 NONE = -1
-
-
-class _Node(NamedTuple):
-    """A match, and the node of the one before it in its heaviest chain."""
-
-    first: int
-    second: int
-    before: int
 
 
 def match(
@@ -33,7 +25,7 @@ def match(
     """
     candidates = _alike(text, heard) if alone else _candidates(text, heard)
     counts = Counter(text)
-    nodes: list[_Node] = []
+    firsts, seconds, befores = array("l"), array("l"), array("l")  # a node each: hours have many
     best = _Prefix(len(text))
     row: dict[int, tuple[float, int]] = {}  # of the last heard word: place -> score, node
     for second, places in enumerate(candidates):
@@ -43,21 +35,19 @@ def match(
             if (last := above.get(first - 1)) and last[0] + NEXT > score:
                 score, before = last[0] + NEXT, last[1]
             weight = 0.5 + log(len(text) / counts[text[first]])
-            row[first] = (score + weight, len(nodes))
-            nodes.append(_Node(first, second, before))
+            row[first] = (score + weight, len(firsts))
+            firsts.append(first)
+            seconds.append(second)
+            befores.append(before)  # the node of the match before it in its heaviest chain
         for first, (score, node) in row.items():  # only now, for the next heard word
             best.put(first, score, node)
-    found = _chain(nodes, best.upto(len(text))[1])
-    return found if alone else runs(found)
-
-
-def _chain(nodes: Sequence[_Node], last: int) -> list[tuple[int, int]]:
-    """Return the matches that lead to a node, in order."""
     found = []
-    while last != NONE:
-        found.append((nodes[last].first, nodes[last].second))
-        last = nodes[last].before
-    return found[::-1]
+    at = best.upto(len(text))[1]
+    while at != NONE:
+        found.append((firsts[at], seconds[at]))
+        at = befores[at]
+    found.reverse()
+    return found if alone else runs(found)
 
 
 def runs(found: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -5,11 +5,10 @@ The rules are rough, and rough is enough: a name only has to be found between it
 
 import re
 import unicodedata
-from pathlib import Path
+from collections.abc import Iterable
+from itertools import groupby
 
 from recordings.alignment import spoken
-
-Dictionary = dict[str, list[str]]  # a word -> its pronunciations, as phones with blanks
 
 # Letters and their sounds; the longest that fits wins.
 RULES = dict(
@@ -32,14 +31,24 @@ FOREIGN = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe
 LONGEST_RULE = max(map(len, RULES))
 
 
-def dictionary(file: Path) -> Dictionary:
-    """Read the recogniser's dictionary; its further pronunciations are written "word(2)"."""
-    found: Dictionary = {}
-    with file.open(encoding="utf-8") as lines:
-        for line in lines:
-            word, _, phones = line.strip().partition(" ")
-            found.setdefault(word.partition("(")[0], []).append(phones.strip())
-    return found
+class Dictionary:
+    """The recogniser's dictionary: a word -> its pronunciations, as phones with blanks.
+
+    It stays the text that it is, by first letter: as lists it would take ten times the memory.
+    """
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        self.sections = {
+            letter: "\n" + "".join(each) for letter, each in groupby(lines, lambda line: line[0])
+        }
+
+    def __contains__(self, word: str) -> bool:
+        return f"\n{word} " in self.sections.get(word[:1], "")
+
+    def __getitem__(self, word: str) -> list[str]:
+        """Return the pronunciations; the further ones are written "word(2)"."""
+        lines = rf"\n{re.escape(word)}(?:\(\d+\))? (.+)"
+        return re.findall(lines, self.sections.get(word[:1], ""))
 
 
 def pronounce(word: str, known: Dictionary) -> list[str]:

@@ -7,6 +7,7 @@ keeps it small.
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from pocketsphinx import Config, Decoder, get_model_path
 from pocketsphinx.lm import ArpaBoLM
 
 from recordings.alignment import matching
+from recordings.alignment.pronouncing import Dictionary
 from recordings.alignment.sound import Span, Track
 
 MODELS = {"en": "en-us"}  # by language; the wheel carries this one
@@ -49,8 +51,9 @@ def model_for(language: str) -> str | None:
     return MODELS.get(language.lower().replace("_", "-").partition("-")[0])
 
 
-def dictionary_of(model: str) -> Path:
-    return Path(get_model_path(f"{model}/cmudict-{model}.dict"))
+def dictionary_of(model: str) -> Dictionary:
+    with Path(get_model_path(f"{model}/cmudict-{model}.dict")).open(encoding="utf-8") as lines:
+        return Dictionary(lines)
 
 
 class Recogniser:
@@ -87,8 +90,9 @@ class Recogniser:
         """Listen for these words, likeliest in this order."""
         said = list(keys)
         others = self.others if len(said) < PLENTY else []
-        text = "\n".join([" ".join(said), *others, ""])
-        model = ArpaBoLM(text=text, add_start=True, discount_mass=DISCOUNT)
+        model = ArpaBoLM(discount_mass=DISCOUNT)
+        for line in (said, *([word] for word in others)):
+            _count(model, ["<s>", *line, "</s>"])
         model.compute()
         with tempfile.NamedTemporaryFile("w", suffix=".lm", encoding="utf-8") as file:
             model.write(file)
@@ -106,7 +110,9 @@ class Recogniser:
         for at, key in enumerate(keys):
             steps += [(at, at + 1, 1 - SKIP - OTHER, key), (at, at + 1, SKIP)]
             steps.append((at, at + 1, OTHER, "[SPEECH]"))
+        self.decoder.config["bestpath"] = False  # of a lattice: slow, and finds more by chance
         self.decoder.add_fsg("line", self.decoder.create_fsg("line", 0, len(keys), steps))
+        self.decoder.config["bestpath"] = True
         self.decoder.activate_search("line")
         heard = list(self._decode(track, span))
         found: list[Heard | None] = [None] * len(keys)
@@ -126,3 +132,13 @@ class Recogniser:
                     span.start_ms + each.start_frame * FRAME_MS,
                     span.start_ms + (each.end_frame + 1) * FRAME_MS,
                 )
+
+
+def _count(model: ArpaBoLM, words: Sequence[str]) -> None:
+    """Add a line to a language model; its own way takes time by the square of the length."""
+    for first, second, third in zip_longest(words, words[1:], words[2:]):
+        model.grams_1[first] += 1
+        if second:
+            model.grams_2[first][second] += 1
+        if third:
+            model.grams_3[first][second][third] += 1
