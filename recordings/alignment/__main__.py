@@ -19,7 +19,7 @@ from calls.audio import NotAudio
 from recordings.alignment import Segment, align, shape
 
 MODESTY = 10  # added to the niceness: the pages come first
-MEMORY_MB = 400  # twice of what hours of audio take
+MEMORY_MB = 300  # more than twice of what hours of audio take
 PR_SET_PDEATHSIG = 1
 
 
