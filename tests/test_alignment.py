@@ -10,7 +10,16 @@ from django.core.management import CommandError, call_command
 
 from calls.audio import NotAudio
 from dashboard.bench import voices
-from recordings.alignment import align, matching, pronouncing, recogniser, sound, spoken, text
+from recordings.alignment import (
+    align,
+    matching,
+    pronouncing,
+    recogniser,
+    search,
+    sound,
+    spoken,
+    text,
+)
 from simulator import speech
 
 RATE = 8_000
@@ -259,6 +268,18 @@ def test_a_rare_run_beats_common_words_that_are_out_of_order():
 
 def test_a_word_alone_is_no_anchor():
     assert matching.match(list("abcd"), list("axcd")) == [(2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize(("early", "kept"), [(4, 6), (5, 10)])
+def test_a_few_words_that_a_long_pause_parts_from_their_sentence_get_no_time(early, kept):
+    words = "abcdefghij"
+    tokens = [text.Token(word, word, 0, 300) for word in words]
+    starts = [300 * at + (0 if at < early else 1_000) for at in range(len(words))]
+    found = {
+        at: recogniser.Heard(word, start, start + 300)
+        for at, (word, start) in enumerate(zip(words, starts, strict=True))
+    }
+    assert len(search._Text(tokens).without_strays(found)) == kept
 
 
 def test_pieces_are_short_and_leave_long_silence_out(tmp_path):
