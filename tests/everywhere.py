@@ -29,6 +29,7 @@ OURS = (
         "METRICS_TOKEN",
         "PORT",
     ),
+    "PYTHONDONTWRITEBYTECODE",  # else hundreds of processes compile every module anew
 )
 
 
