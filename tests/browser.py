@@ -7,6 +7,13 @@ import pytest
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+UNWANTED = (
+    # Each window draws pages for its address field: a second of processor, for nobody.
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+    # Ours stand in place of playwright's own list; of that, what would bear on a test here.
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+    *("HttpsFirstBalancedModeAutoEnable", "MediaRouter", "OptimizationHints", "PaintHolding"),
+)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -16,6 +23,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    f"--disable-features={','.join(UNWANTED)}",
 ]
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="NO CHROMIUM: apt-get install chromium"
