@@ -1,20 +1,19 @@
 """A whole desk in processes of its own, as `make run` starts it, for the journeys."""
 
-import atexit
 import json
 import os
-import shutil
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from functools import cache
 from pathlib import Path
 
 import requests
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.ready import ROOT, prepare
+
 OURS = ("TELNYX_", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "SECRET_KEY", "PORT", "DJANGO_")
 NAMES = {
     "broker": "valkey-server",
@@ -33,35 +32,6 @@ def until(condition, *, within_s, what="it"):
             raise AssertionError(f"{what} did not come within {within_s} s")
         time.sleep(0.02)
     return answer
-
-
-PREPARE = """
-import django
-django.setup()
-from dashboard import prepare
-prepare.migrate()
-prepare.collect_static()
-"""
-
-
-@cache
-def _prepared():
-    """Return a data folder with all tables, no rows and the collected static files, made once."""
-    folder = Path(tempfile.mkdtemp(prefix="tapeline-ready-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    clean = {name: text for name, text in os.environ.items() if not name.startswith(OURS)}
-    clean |= {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "SECRET_KEY": "nobody's"}
-    clean |= {"TAPELINE_DATA": str(folder)}
-    command = [sys.executable, "-c", PREPARE]
-    made = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True)
-    assert made.returncode == 0, made.stderr
-    return folder
-
-
-def prepare(data):
-    """Spare a desk the seconds in which it makes its tables and collects its static files."""
-    shutil.copyfile(_prepared() / "tapeline.sqlite3", Path(data) / "tapeline.sqlite3")
-    shutil.copytree(_prepared() / "static", Path(data) / "static")
 
 
 class Desk:
@@ -91,6 +61,7 @@ class Desk:
             person["username"]: person["password"]
             for person in json.loads((self.data / "demo-people.json").read_text())
         }
+        self.sessions = {}
 
     def _read_run(self):
         if self.process.poll() is not None:
@@ -105,6 +76,31 @@ class Desk:
         )
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def rows(self, query, *values):
+        """Ask the desk's database."""
+        with sqlite3.connect(self.data / "tapeline.sqlite3", timeout=10) as database:
+            return database.execute(query, values).fetchall()
+
+    def session(self, name):
+        """Return the HTTP session of one of its people, who signs in but once: that is slow."""
+        if name not in self.sessions:
+            session = self.sessions[name] = requests.Session()
+            page = session.get(f"{self.web}/login/", timeout=10)
+            token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
+            who = {"username": name, "password": self.people[name]}
+            session.post(
+                f"{self.web}/login/",
+                data=who | {"csrfmiddlewaretoken": token},
+                headers={"Referer": f"{self.web}/login/"},
+                timeout=10,
+            ).raise_for_status()
+        return self.sessions[name]
+
+    def cookies(self, name):
+        """Return what a browser needs to be signed in as somebody."""
+        cookies = self.session(name).cookies
+        return [{"name": it.name, "value": it.value, "url": self.web} for it in cookies]
 
     def pids(self, name):
         """Return the processes of one name below ours."""

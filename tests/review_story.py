@@ -4,12 +4,8 @@ Two recordings of one call; in the first a text is spoken, a sound played, a key
 held, and the recording paused. Takes as long as people would.
 """
 
-import re
-import sqlite3
 import time
 import uuid
-
-import requests
 
 from tests.desk import until
 
@@ -19,17 +15,13 @@ class Story:
 
     def __init__(self, desk, *, number="+13125550142"):
         self.desk = desk
-        self.session = sign_in(desk, "sam")
+        self.session = desk.session("sam")
         self.call = desk.lever("POST", "calls", {"from": number, "to": "+18005550100"})
         self.pk = until(self._pk, within_s=10, what="the call")
         self.recordings = []
 
-    def _rows(self, query, *values):
-        with sqlite3.connect(self.desk.data / "tapeline.sqlite3", timeout=10) as database:
-            return database.execute(query, values).fetchall()
-
     def _pk(self):
-        found = self._rows(
+        found = self.desk.rows(
             "SELECT id FROM calls_call WHERE call_leg_id = ? AND line = 'bridged'",
             self.call["call_leg_id"],
         )
@@ -47,7 +39,7 @@ class Story:
         until(lambda: self._state(kind) in ("accepted", "confirmed"), within_s=10, what=kind)
 
     def _state(self, kind):
-        return self._rows(
+        return self.desk.rows(
             "SELECT state FROM calls_command WHERE kind = ? AND call_id = ?"
             " ORDER BY requested_at DESC LIMIT 1",
             kind,
@@ -68,7 +60,7 @@ class Story:
         """Wait for so many files of the call; return their ids, in the order they were made."""
 
         def found():
-            rows = self._rows(
+            rows = self.desk.rows(
                 "SELECT id FROM recordings_recording WHERE call_id = ? AND state = 'stored'"
                 " ORDER BY place",
                 uuid.UUID(self.pk).hex,
@@ -76,19 +68,6 @@ class Story:
             return [str(uuid.UUID(row[0])) for row in rows] if len(rows) == count else None
 
         return until(found, within_s=30, what=f"{count} stored files")
-
-
-def sign_in(desk, name):
-    session = requests.Session()
-    page = session.get(f"{desk.web}/login/", timeout=10)
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
-    session.post(
-        f"{desk.web}/login/",
-        data={"username": name, "password": desk.people[name], "csrfmiddlewaretoken": token},
-        headers={"Referer": f"{desk.web}/login/"},
-        timeout=10,
-    ).raise_for_status()
-    return session
 
 
 def tell(desk):

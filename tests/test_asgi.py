@@ -9,9 +9,11 @@ import sqlite3
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ import redis
 
 from dashboard import broker
 from tests.conftest import KEY, OTHER_KEY, payload, public, signed
-from tests.desk import prepare
+from tests.ready import copy_tables, prepare
 
 BASE = Path(__file__).resolve().parent.parent
 SET_UP = """
@@ -27,7 +29,6 @@ import django
 django.setup()
 from django.contrib.auth.models import Group, User
 from django.test import Client
-from django.conf import settings
 from django.utils import timezone
 from calls.models import Call
 from recordings.models import Recording
@@ -42,9 +43,6 @@ recording = Recording.objects.create(
     duration_ms=1000, format="wav", channels=2, sha256="ab" * 32, path="ab/long.wav",
     size_bytes=64_000_000,
 )
-(settings.MEDIA_ROOT / "ab").mkdir(parents=True)
-with (settings.MEDIA_ROOT / "ab/long.wav").open("wb") as file:
-    file.truncate(64_000_000)
 browser = Client()
 browser.force_login(sam)
 print(call.pk, recording.pk, browser.session.session_key)
@@ -68,6 +66,21 @@ def wait_for(condition, within=10):
         time.sleep(0.01)
 
 
+@cache
+def furnished(secret_key):
+    """Return (ids of a call, its recording and a session, the database that has them)."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder, "tapeline.sqlite3")
+        copy_tables(database)
+        told = {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "PYTHONPATH": str(BASE)}
+        told |= {"TAPELINE_DATA": folder, "SECRET_KEY": secret_key}
+        made = subprocess.run(
+            [sys.executable, "-c", SET_UP], env=told, cwd=BASE, capture_output=True, text=True
+        )
+        assert made.returncode == 0, made.stderr
+        return made.stdout.split()[-3:], database.read_bytes()
+
+
 class Web:
     """A web process on data of its own."""
 
@@ -86,17 +99,13 @@ class Web:
             "REDIS_URL": redis_url,
         }
         prepare(folder)
-        made = subprocess.run(
-            [sys.executable, "-c", SET_UP],
-            env=self.environment,
-            cwd=BASE,
-            capture_output=True,
-            text=True,
-        )
-        assert made.returncode == 0, made.stderr
-        self.call, self.recording, self.session = made.stdout.split()[-3:]
-        self.cookie = f"sessionid={self.session}; csrftoken={TOKEN}"
         self.database = folder / "tapeline.sqlite3"
+        (self.call, self.recording, self.session), rows = furnished(self.environment["SECRET_KEY"])
+        self.database.write_bytes(rows)
+        self.cookie = f"sessionid={self.session}; csrftoken={TOKEN}"
+        (folder / "media" / "ab").mkdir(parents=True)
+        with (folder / "media" / "ab" / "long.wav").open("wb") as file:
+            file.truncate(64_000_000)
         self.server = None
         self.port = free_port()
 

@@ -21,7 +21,7 @@ from recordings.bundle import Bundle
 from recordings.exports import KEPT, LEASE, MOST_ATTEMPTS, MOST_WAITING
 from recordings.models import Export, Recording
 from tests.conftest import person
-from tests.desk import ROOT
+from tests.ready import ROOT
 from tests.shelf import keep, spoil
 from tests.store import wav
 from tests.test_recording_pages import LIST, STARTED, make

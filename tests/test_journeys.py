@@ -4,7 +4,6 @@ Told three times: with everything running, with a broker that hangs, and with hu
 """
 
 import re
-import sqlite3
 import time
 import wave
 
@@ -15,7 +14,7 @@ from playwright.sync_api import expect
 from simulator import speech
 from simulator.core import VOICES
 from tests.browser import in_a_browser
-from tests.desk import Desk, until
+from tests.desk import until
 
 pytestmark = in_a_browser
 WINDOW, STEP = 320, 160  # samples: 40 ms, 20 ms
@@ -23,31 +22,6 @@ SENTENCE = "A supervisor has joined this call. Please continue."
 BEFORE = "I would like to pay my bill."
 SECRET = "The number is four four nine two."
 AFTER = "Thank you, that was all."
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    yield desk
-    desk.stop()
-
-
-@pytest.fixture
-def page(chromium, desk):
-    """A page signed in as the supervisor; it must not print a word to the console."""
-    context = chromium.new_context(base_url=desk.web)
-    page = context.new_page()
-    said = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto("/")
-    page.get_by_label("Username").fill("sam")
-    page.get_by_label("Password").fill(desk.people["sam"])
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#board")).to_be_attached()
-    yield page
-    context.close()
-    assert said == []
 
 
 def channels(path):
@@ -147,16 +121,13 @@ def test_a_call_from_ring_to_reviewed_recording(page, desk, frozen):
 
 def review(page, desk, call):
     """Open the recording, hear it, seek in it, read it; then look into the stored file."""
-    with sqlite3.connect(desk.data / "tapeline.sqlite3") as database:
-        find = (
-            "SELECT r.id, r.path FROM recordings_recording r JOIN calls_call c ON r.call_id=c.id"
-        )
-        where = " WHERE c.call_leg_id=? AND r.state='stored'"
-        stored = until(
-            lambda: database.execute(find + where, [call["call_leg_id"]]).fetchone(),
-            within_s=10,
-            what="the stored recording",
-        )
+    find = "SELECT r.id, r.path FROM recordings_recording r JOIN calls_call c ON r.call_id=c.id"
+    where = " WHERE c.call_leg_id=? AND r.state='stored'"
+    (stored,) = until(
+        lambda: desk.rows(find + where, call["call_leg_id"]),
+        within_s=10,
+        what="the stored recording",
+    )
     page.goto("/recordings/")
     page.locator(f"a[href*='{stored[0][:8]}']").first.click()
     for sentence in ("A supervisor has joined this call.", "Please continue."):  # a row for each

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import in_a_browser
-from tests.desk import Desk, until
+from tests.desk import until
 from tests.review_story import Story
 
 pytestmark = in_a_browser
@@ -18,18 +18,11 @@ HEARD = "I never asked for express delivery."
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    yield desk
-    desk.stop()
-
-
-@pytest.fixture(scope="module")
 def story(desk):
     """Two calls of one customer, the second with a transcript."""
     desk.lever("POST", "settings", {"saved_delay_s": 0.2, "transcript_delay_s": 0.2})
     for text in ("Hello, is anybody there?", HEARD):
-        story = Story(desk)
+        story = Story(desk, number="+13125550143")
         story.press("record_start", format="wav", channels="dual", transcription="on")
         story.say("Good morning, this is Dana.", "agent")
         story.say(text)

@@ -4,12 +4,14 @@ Keys, loop, mute, links, resume, one source at a time, without JavaScript, and i
 """
 
 import re
+import uuid
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser import in_a_browser
-from tests.desk import Desk, until
+from tests.desk import until
 from tests.review_story import tell
 
 pytestmark = in_a_browser
@@ -19,13 +21,6 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    yield desk
-    desk.stop()
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +37,7 @@ def open_page(desk, story, chromium):
     def open_page(number=0, query="", *, context=None, forgive=None, **how):
         if context is None:
             context = chromium.new_context(base_url=desk.web, **how)
-            cookies = [
-                {"name": cookie.name, "value": cookie.value, "url": desk.web}
-                for cookie in story.session.cookies
-            ]
-            context.add_cookies(cookies)
+            context.add_cookies(desk.cookies("sam"))
             contexts.append(context)
         page = context.new_page()
         page.on("console", lambda line: line.text == forgive or complaints.append(line.text))
@@ -352,12 +343,18 @@ def test_without_javascript_the_browsers_own_player_is_there(open_page):
     expect(page.locator("#timeline")).to_contain_text("Recording paused by")
 
 
-def test_a_deleted_recording_leaves_its_tombstone(open_page, desk):
-    page = open_page(1)
+def test_a_deleted_recording_leaves_its_tombstone(open_page, desk, story):
+    def files():
+        return {path.name for path in (desk.data / "media").rglob("*.wav")}
+
+    page, before = open_page(1), files()
+    (((gone),),) = desk.rows(
+        "SELECT path FROM recordings_recording WHERE id = ?", uuid.UUID(story.recordings[1]).hex
+    )
     page.locator("#delete summary").click()
     page.get_by_label("Why").select_option("Test call")
     page.get_by_role("button", name="Delete for good").click()
     expect(page.locator("#media")).to_contain_text("Telnyx deleted its copy", timeout=10_000)
     expect(page.locator("#media")).to_contain_text("Our file erased")
     expect(page.locator("audio")).to_have_count(0)
-    assert len([*(desk.data / "media").rglob("*.wav")]) == 1
+    assert files() == before - {Path(gone).name} != before

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from calls.telnyx import signature
 from tests.browser import in_a_browser
-from tests.desk import Desk, until
+from tests.desk import until
 from tests.loopback import Loopback
 
 oracle = pytest.importorskip("standardwebhooks", reason="NO ORACLE: it is in requirements-dev.txt")
@@ -15,41 +15,15 @@ pytestmark = in_a_browser
 NUMBER = "+13125550177"
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    desk = Desk(tmp_path_factory.mktemp("signals"))
-    yield desk
-    desk.stop()
-
-
 @pytest.fixture
-def receiver():
+def receiver(desk):
+    """One who hears, for the time of a test; until then everything was read."""
+    desk.rows("UPDATE calls_notice SET read_at = CURRENT_TIMESTAMP")
     server = Loopback()
     yield server
+    for table in ("forward", "neighbour", "delivery", "endpoint"):
+        desk.rows(f"DELETE FROM calls_{table}")
     server.stop()
-
-
-@pytest.fixture
-def sign_in(chromium, desk):
-    contexts, said = [], []
-
-    def sign_in(name):
-        context = chromium.new_context(base_url=desk.web)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto("/")
-        page.get_by_label("Username").fill(name)
-        page.get_by_label("Password").fill(desk.people[name])
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        return page
-
-    yield sign_in
-    for context in contexts:
-        context.close()
-    assert said == []
 
 
 def test_a_name_a_notice_an_endpoint_and_a_neighbour(desk, sign_in, receiver):

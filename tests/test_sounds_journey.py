@@ -4,37 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import in_a_browser
-from tests.desk import Desk, until
+from tests.desk import until
 from tests.test_media_library import wav
 
 pytestmark = in_a_browser
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    yield desk
-    desk.stop()
-
-
-@pytest.fixture
-def page(chromium, desk):
-    """A page signed in as the supervisor; it must not print a word to the console."""
-    context = chromium.new_context(base_url=desk.web)
-    page = context.new_page()
-    said = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto("/")
-    page.get_by_label("Username").fill("sam")
-    page.get_by_label("Password").fill(desk.people["sam"])
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.locator("#board")).to_be_attached()
-    yield page
-    context.close()
-    assert said == []
-
-
 NUMBERS = iter(("+13125550101", "+13125550102", "+13125550103"))
 
 
