@@ -1,6 +1,7 @@
 """The whole suite on both databases: python -m tests.everywhere [arguments for pytest]
 
-SQLite, with the browser journeys -> PostgreSQL, without them -> both summaries, failures last
+SQLite, with the browser journeys, and beside it PostgreSQL, without them, for journeys wait a lot
+-> what either said -> both summaries, failures last
 """
 
 import os
@@ -9,13 +10,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import nullcontext
+import time
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from dashboard.postgres import QUICK, lend
+from tests.ready import SHARED
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")  # journeys wait a lot
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 OURS = (
     *("TELNYX_", "DATABASE_URL", "REDIS_URL", "TAPELINE_DATA", "MEDIA_STORAGE", "SECRET_KEY"),
     *(
@@ -37,11 +40,21 @@ def main(arguments):
     """Run both passes; return the worse exit code."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server below is ended
     given = os.environ.get("DATABASE_URL", "")
-    results = [run("SQLite", [*arguments, "-m", "not long"], {})]
     lent = nullcontext(given) if given.startswith("postgres") else lend(*QUICK)
-    with lent as url:
-        arguments = [*arguments, "-m", "not journey and not long"]
-        results.append(run("PostgreSQL", arguments, {"DATABASE_URL": url}))
+    with ExitStack() as stack:
+        ready = stack.enter_context(tempfile.TemporaryDirectory(prefix="tapeline-ready-"))
+        url = stack.enter_context(lent)
+        passes = [
+            Pass("SQLite", [*arguments, "-m", "not long"], {SHARED: ready}),
+            Pass(
+                "PostgreSQL",
+                [*arguments, "-m", "not journey and not long"],
+                {SHARED: ready, "DATABASE_URL": url},
+            ),
+        ]
+        for each in passes:
+            stack.enter_context(each)
+        results = [each.tell() for each in passes]
     if not any(map(shutil.which, BROWSERS)):
         say("\nNO CHROMIUM: the browser journeys were SKIPPED (apt-get install chromium)")
     for code, name, summary in sorted(results):
@@ -55,24 +68,43 @@ def say(text, end="\n"):
     sys.stdout.flush()
 
 
-def run(name, arguments, environment):
-    """Run pytest once, without our own settings; return exit code, name and last line."""
-    say(f"\n{name}")
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
-    command = [sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *arguments]
-    summary = ""
-    with tempfile.TemporaryDirectory(prefix="tapeline-test-") as data:
-        Path(data, "static").mkdir()  # else WhiteNoise warns in every test
-        environment = clean | {"TAPELINE_DATA": data} | environment
-        pytest = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        try:
-            for line in pytest.stdout:
-                say(line, end="")
-                summary = line.strip() or summary
-        except BaseException:  # we were asked to stop
-            pytest.terminate()
-            raise
-    return pytest.wait(), name, summary
+class Pass:
+    """One run of pytest in the background, without our own settings."""
+
+    def __init__(self, name, arguments, environment):
+        self.name = name
+        self.command = [sys.executable, "-m", "pytest", *SIDE_BY_SIDE, *arguments]
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+        self.environment = clean | environment
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="tapeline-test-")
+        Path(self.folder.name, "static").mkdir()  # else WhiteNoise warns in every test
+        self.said = Path(self.folder.name, "said")
+        with self.said.open("wb") as out:
+            environment = self.environment | {"TAPELINE_DATA": self.folder.name}
+            self.pytest = subprocess.Popen(self.command, env=environment, stdout=out)
+        return self
+
+    def __exit__(self, *_):
+        if self.pytest.poll() is None:  # we were asked to stop
+            self.pytest.terminate()
+        self.pytest.wait()
+        self.folder.cleanup()
+
+    def tell(self):
+        """Print what it says until it ends; return exit code, name and last line."""
+        say(f"\n{self.name}")
+        summary = ""
+        with self.said.open(encoding="utf-8", errors="replace") as out:
+            is_over = False
+            while not is_over:
+                is_over = self.pytest.poll() is not None
+                for part in iter(out.read, ""):
+                    say(part, end="")
+                    summary = f"{summary}{part}"[-1000:]
+                time.sleep(0.2)
+        return self.pytest.returncode, self.name, summary.strip().rpartition("\n")[2]
 
 
 if __name__ == "__main__":
