@@ -1,6 +1,7 @@
 """The people, the signed post, a key of our own. sam supervises, lee listens, max may nothing."""
 
 import base64
+import gc
 import json
 import os
 import subprocess
@@ -31,6 +32,17 @@ settings.load_profile("any machine")
 
 DATABASE = {"db", "transactional_db"}
 LONG = ("test_fetch_kills", "test_truth", "test_alignment", "test_run", "test_bench", "test_asgi")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Spare the garbage collector what stays until the end: every module and every test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config, items):
