@@ -31,7 +31,10 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=sl
 settings.load_profile("any machine")
 
 DATABASE = {"db", "transactional_db"}
-LONG = ("test_fetch_kills", "test_truth", "test_alignment", "test_run", "test_bench", "test_asgi")
+LONG = (
+    *("test_fetch_kills", "test_truth", "test_alignment", "test_run", "test_asgi", "test_faults"),
+    *("test_settings", "test_holdings", "test_timing", "test_guard"),
+)
 
 
 @pytest.hookimpl(wrapper=True)
