@@ -43,18 +43,12 @@ def main(arguments):
     lent = nullcontext(given) if given.startswith("postgres") else lend(*QUICK)
     with ExitStack() as stack:
         ready = stack.enter_context(tempfile.TemporaryDirectory(prefix="tapeline-ready-"))
-        url = stack.enter_context(lent)
-        passes = [
-            Pass("SQLite", [*arguments, "-m", "not long"], {SHARED: ready}),
-            Pass(
-                "PostgreSQL",
-                [*arguments, "-m", "not journey and not long"],
-                {SHARED: ready, "DATABASE_URL": url},
-            ),
-        ]
-        for each in passes:
-            stack.enter_context(each)
-        results = [each.tell() for each in passes]
+        shared = {SHARED: ready}
+        first = stack.enter_context(Pass("SQLite", [*arguments, "-m", "not long"], shared))
+        shared = shared | {"DATABASE_URL": stack.enter_context(lent)}
+        arguments = [*arguments, "-m", "not journey and not long"]
+        second = stack.enter_context(Pass("PostgreSQL", arguments, shared))
+        results = [first.tell(), second.tell()]
     if not any(map(shutil.which, BROWSERS)):
         say("\nNO CHROMIUM: the browser journeys were SKIPPED (apt-get install chromium)")
     for code, name, summary in sorted(results):
