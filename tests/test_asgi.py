@@ -120,7 +120,7 @@ class Web:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(lambda: self.answers("/healthz"), within=20)
+        wait_for(lambda: self.answers("/healthz"), within=60)  # a machine busy with other tests
 
     def stop(self):
         """End it; return how long that took."""
