@@ -35,7 +35,8 @@ def row(page, call):
 
 
 def open_dialog(page, call, name):
-    """Open a dialog from the row, by the keyboard alone."""
+    """Open a dialog from the row of a call that is answered, by the keyboard alone."""
+    expect(row(page, call)).to_contain_text("Bridged")
     button = row(page, call).get_by_role("button", name=name, exact=True).first
     button.focus()
     page.keyboard.press("Enter")
