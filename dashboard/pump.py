@@ -1,9 +1,9 @@
 """The guarantee: whatever is overdue by a second gets done, without a broker and without workers.
 
-One timer thread asks each lane every quarter second; each lane has a thread of its own, so that
-a download never delays a command, but for the quick errands and the slow sweeps, which share one
-each: a thread costs a connection. Where it finds that nobody did the work it leaves out the wait
-for a minute. Several pumps may run: rows are claimed, not owned.
+One timer thread asks each lane every second, or every quarter of one. Each lane has a thread of
+its own, so that a download never delays a command, but for the quick errands and the slow sweeps,
+which share one each: a thread costs a connection. Where it finds that nobody did the work it
+leaves out the wait for a minute. Several pumps may run: rows are claimed, not owned.
 """
 
 import logging
@@ -37,7 +37,8 @@ from recordings import reconcile as holdings
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.25
+TICK_S = 0.25  # at which the lanes look where a person waits
+SOON_S = 1.0  # and all the others
 HEAD_START = timedelta(seconds=1)  # of the workers, over new work
 LONG_WORK = 5  # times the head start, where a worker may be at work on the row before
 ALONE_S = 60.0  # so long nobody gets a head start in a lane where none used it
@@ -50,7 +51,7 @@ class Lane:
 
     name: str
     work: Callable[[timedelta], object]  # given the head start, returns how much it did
-    every_s: float = TICK_S
+    every_s: float = SOON_S
     shares: str = ""  # the name of a thread
     next_at: float = 0.0
     alone_until: float = 0.0
@@ -77,26 +78,26 @@ def lanes() -> list[Lane]:
     """Return what the pump does, and how often."""
     watchman = guard.Watchman()
     return [
-        Lane("control", lambda wait: commands.send_due(overdue=wait)),
-        Lane("events", lambda wait: events.apply_due(overdue=wait)),
+        Lane("control", lambda wait: commands.send_due(overdue=wait), TICK_S),
+        Lane("events", lambda wait: events.apply_due(overdue=wait), TICK_S),
         Lane("media", lambda wait: fetch.fetch_due(overdue=wait)),
         Lane("erasures", lambda wait: erase.erase_due(overdue=wait)),
         Lane("texts", lambda wait: timing.time_due(overdue=wait * LONG_WORK)),
         Lane("exports", lambda wait: exports.make_due(overdue=wait)),
-        Lane("forward", lambda wait: forwarding.forward_due(overdue=wait)),
+        Lane("forward", lambda wait: forwarding.forward_due(overdue=wait), TICK_S),
         Lane("signals", lambda _: signals.fan_out_due(), shares=ERRANDS),
-        Lane("deliveries", lambda wait: deliveries.deliver_due(overdue=wait), every_s=0.5),
-        Lane("mail", lambda wait: letters.mail_due(overdue=wait), every_s=1),
+        Lane("deliveries", lambda wait: deliveries.deliver_due(overdue=wait)),
+        Lane("mail", lambda wait: letters.mail_due(overdue=wait)),
         Lane("silence", lambda _: silence.watch(), every_s=30, shares=ERRANDS),
         Lane("library", lambda wait: library.keep_due(overdue=wait)),
         Lane("library sweep", lambda _: library.sweep(), every_s=3600, shares=SWEEPS),
         Lane("voices", lambda _: voices.refresh_due(), every_s=2),
-        Lane("guards", lambda _: watchman.look()),
+        Lane("guards", lambda _: watchman.look(), TICK_S),
         Lane("rules", lambda wait: rules.advance_due(overdue=wait)),
         Lane("old rules", lambda _: rules.sweep(), every_s=600, shares=SWEEPS),
-        Lane("clock", lambda _: commands.watch(), every_s=1, shares=ERRANDS),
-        Lane("probes", lambda _: reconcile.probe_due(), every_s=1),
-        Lane("questions", lambda _: asking.ask_due(), every_s=0.5),
+        Lane("clock", lambda _: commands.watch(), shares=ERRANDS),
+        Lane("probes", lambda _: reconcile.probe_due()),
+        Lane("questions", lambda _: asking.ask_due()),
         Lane("heartbeat", lambda _: Heartbeat.objects.beat("pump"), every_s=5, shares=ERRANDS),
         Lane("sweep", lambda _: fetch.sweep(), every_s=600, shares=SWEEPS),
         Lane("old forwards", lambda _: forwarding.sweep(), every_s=600, shares=SWEEPS),

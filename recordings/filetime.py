@@ -73,10 +73,11 @@ class FileTime:
 
     def at(self, moment: datetime) -> float:
         """Return where in the file a moment is, in seconds; the nearest place if it is not in."""
-        passed_s = (moment - self.started_at) / SECOND
-        if self.omits:
-            before = ((start, min(stop, moment)) for start, stop in self.pauses if start < moment)
-            passed_s -= total_s(before)
+        passed = moment - self.started_at
+        if self.omits:  # whole microseconds: in fractions a later moment may come out earlier
+            for start, stop in self.pauses:
+                passed -= max(timedelta(), min(stop, moment) - start)
+        passed_s = passed / SECOND
         return min(max(0.0, passed_s), self.length_s if self.length_s is not None else passed_s)
 
     def is_approximate(self, moment: datetime) -> bool:

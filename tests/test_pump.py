@@ -30,6 +30,7 @@ def running():
 
     thread = threading.Thread(target=run)
     thread.start()
+    took(lambda: Heartbeat.objects.filter(name="pump").exists(), within_s=20)
     yield running
     running.stop()
     thread.join(5)

@@ -8,11 +8,9 @@ parts. Chinese and Japanese letters are words of their own, so a word there is a
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
 from threading import Lock
-
-import snowballstemmer
 
 APOSTROPHES = "'\u2018\u2019\u02bc\uff07"
 UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -21,7 +19,6 @@ PLAIN_WORD = re.compile(r"[a-z0-9]+")
 LONGEST = 40  # our choice: letters of a word that count; no spoken word has more
 STEMS_KEPT = 100_000  # more than the words of a language that people use
 
-_english = snowballstemmer.stemmer("english")
 _turn = Lock()  # the stemmer keeps its word in itself
 
 
@@ -65,10 +62,18 @@ def spans(text: str) -> Iterator[tuple[int, int, str]]:
         yield origins[match.start()], origins[match.end() - 1] + 1, match[0][:LONGEST]
 
 
+@cache
+def _english() -> Callable[[str], str]:
+    import snowballstemmer  # for all languages, which takes a tenth of a second
+
+    stem_of: Callable[[str], str] = snowballstemmer.stemmer("english").stemWord
+    return stem_of
+
+
 @lru_cache(STEMS_KEPT)
 def stem(word: str) -> str:
     """Return what the forms of an English word have in common: refund of refunds and refunded."""
     if not word.isascii() or not word.isalpha():
         return word
     with _turn:
-        return str(_english.stemWord(word))
+        return _english()(word)
