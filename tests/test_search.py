@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recordings.models import Caption, SearchText, Transcript
+from recordings.search import schema
 from recordings.search.index import index, rebuild
 from recordings.search.words import spans, words
 from tests.findable import STARTED, found, make, page, say
@@ -254,3 +255,17 @@ def test_a_search_takes_few_queries_whatever_it_asks(lee):
         ) as made:
             assert len(found(lee, **query)) == 50
         assert len(made) <= 14, query
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_index_is_made_anew_and_kept_right(lee):
+    older = make(said="my parcel")
+    newer = make(said="my parcel", started_at=STARTED + timedelta(hours=1))
+    with connection.schema_editor() as editor:
+        schema.turn(None, editor)
+    assert found(lee, q="parcel") == [newer, older]
+    assert found(lee, q="parcel", sort="oldest") == [older, newer]
+    SearchText.objects.get(recording=newer).delete()
+    assert found(lee, q="parcel") == [older]
+    index(newer.pk)
+    assert found(lee, q="parcel my") == [newer, older]

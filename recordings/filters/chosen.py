@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from recordings.models import first_place
 from recordings.search.query import NUMBER
-from recordings.search.sources import LAST_PLACE, Key, Span
+from recordings.search.schema import LAST_PLACE
+from recordings.search.sources import Key, Span
 
 PAUSED: dict[str, dict[str, bool | None]] = {
     "": {},

@@ -11,7 +11,8 @@ from recordings.filters.chosen import Filters
 from recordings.models import State
 from recordings.search.named import named
 from recordings.search.query import NUMBER, Unclear, parse, parse_party
-from recordings.search.sources import LAST_PLACE, Key
+from recordings.search.schema import LAST_PLACE
+from recordings.search.sources import Key
 
 LABELS = {
     "q": "Search",

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connection
 from django.db.models import Q
 
 from access.policies import Right, may
@@ -23,7 +22,6 @@ from recordings.models import Recording, Tag
 from recordings.search.named import by_number, by_party
 from recordings.search.query import parse
 from recordings.search.sources import (
-    LAST_PLACE,
     Check,
     Column,
     Key,
@@ -61,7 +59,6 @@ class Limits:
 
 LIMITS = Limits()
 COUNTING = replace(LIMITS, count_seconds=LIMITS.seconds)
-MUCH_RARER = 300  # times: to look at a text costs as much as that many steps in a list of FTS5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +126,7 @@ def _sources(chosen: Filters, *, may_read: bool) -> list[Source] | None:
         words = parse(chosen.q)
         clauses += words if may_read else [each.for_those_who_may_not_read() for each in words]
     if clauses:
-        text = Text(tuple(clauses))
-        sources += text.parts() if connection.vendor == "sqlite" else [text]
+        sources.append(Text(tuple(clauses)))
     if chosen.longer_ms is not None and chosen.shorter_ms is not None:
         sources.append(between(chosen.longer_ms, chosen.shorter_ms))
     elif chosen.longer_ms is not None:
@@ -206,7 +202,7 @@ class _Search:
         """Return what is left to check of what a source gives."""
         match = leader.check
         for source in self.sources:
-            if not leader.includes(source):
+            if source is not leader:
                 match &= source.whole
         return match
 
@@ -265,9 +261,10 @@ class _Times(_Search):
     @property
     def first_look(self) -> int:
         """Return how many to ask each condition for: of a single one, the first are its count."""
-        looks_on = len(self.sources) == 1 or self.limits.counts_all
-        many = self.limits.counted if looks_on else self.limits.first_batch
-        return max(many, self.size) + 1
+        is_alone = len(self.sources) == 1
+        if self.limits.counts_all or (is_alone and self.sources[0].may_go_on):
+            return max(self.limits.counted, self.size) + 1
+        return max(0 if is_alone else self.limits.first_batch, self.size) + 1
 
     def page(self) -> Found:
         """Return the page after the cursor."""
@@ -275,8 +272,6 @@ class _Times(_Search):
         if whole := [probe for probe in probes if probe.is_all]:
             return self._few(min(whole, key=lambda probe: len(probe.places)))
         leader = self._rarest(probes)
-        if (together := self._together(probes, leader)) and (leader := together).is_all:
-            return self._few(leader)
         rest = self.rest(leader.source)
         if rest:
             return self.lead(self._batch(leader, rest))
@@ -296,27 +291,6 @@ class _Times(_Search):
         """Return the source whose first places reach furthest."""
         furthest = min if self.span.newest_first else max
         return furthest(probes, key=lambda probe: probe.reached or ())
-
-    def _together(self, probes: list[Probe], rarest: Probe) -> Probe | None:
-        """Ask for all words at once, unless one of them is so rare that it had better lead."""
-        texts = [probe for probe in probes if isinstance(probe.source, Text)]
-        if len(texts) < 2 or rarest not in texts:
-            return None
-        next_to_it = self._rarest([probe for probe in texts if probe is not rarest])
-        if self._reach(rarest) > MUCH_RARER * self._reach(next_to_it):
-            return None
-        clauses = dict.fromkeys(
-            clause
-            for probe in texts
-            if isinstance(probe.source, Text)
-            for clause in probe.source.clauses
-        )
-        many = self.limits.counted if self.limits.counts_all else 0
-        return self.ask(Text(tuple(clauses)), self.span, max(many, self.size) + 1)
-
-    def _reach(self, probe: Probe) -> int:
-        """Return how far a probe came, in places; as far as can be for one that found nothing."""
-        return abs(probe.places[-1] - probe.places[0]) if probe.places else LAST_PLACE
 
     def _span_after(self, after: Key | None) -> Span:
         return self.span if after is None else self.span.after(after[0])

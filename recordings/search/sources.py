@@ -16,13 +16,12 @@ from django.db.models import Q
 from recordings.models import Recording, RecordingQuerySet, SearchText, Tagging, length_class
 from recordings.models.recording import LENGTHS_MS
 from recordings.search.query import Clause
-from recordings.search.schema import MOST_ASKED
+from recordings.search.schema import LAST_PLACE, MOST_ASKED
 
-LAST_PLACE = (1 << 63) - 1
 GIN = "SELECT * FROM recordings_find(%s::tsquery[], %s, %s, %s, %s, %s, %s, %s, %s)"
 FTS5 = (
     "SELECT rowid FROM recordings_words"
-    " WHERE recordings_words MATCH %s AND rowid >= %s AND rowid < %s ORDER BY rowid "
+    " WHERE recordings_words MATCH %s AND rowid > %s AND rowid <= %s ORDER BY rowid "
 )
 Key = tuple[int, ...]
 
@@ -110,8 +109,9 @@ class Source(Protocol):
     def whole(self) -> Check:
         """The condition, for recordings that another source gives."""
 
-    def includes(self, other: "Source") -> bool:
-        """Say whether whatever this gives meets the other too, once it passed the check."""
+    @property
+    def may_go_on(self) -> bool:
+        """Say whether to be asked for a thousand costs little more than for a page."""
 
     def places(self, span: Span, limit: int, patience: Patience) -> list[int]:
         """Return the first places of the span. Raises OutOfTime."""
@@ -123,6 +123,7 @@ class Column:
 
     alternatives: tuple[Q, ...] = (Q(),)
     check: Check = field(default_factory=Check)
+    may_go_on = True
 
     @property
     def whole(self) -> Check:
@@ -130,10 +131,6 @@ class Column:
         for each in self.alternatives:
             match |= each
         return Check(columns=match)
-
-    def includes(self, other: "Source") -> bool:
-        """Say whether whatever this gives meets the other too."""
-        return other is self
 
     def places(self, span: Span, limit: int, patience: Patience) -> list[int]:
         """Return the first places of the span."""
@@ -177,14 +174,11 @@ class Tagged:
 
     tag: int
     check: Check = field(default_factory=Check)
+    may_go_on = True
 
     @property
     def whole(self) -> Check:
         return Check(columns=Q(taggings__tag=self.tag))
-
-    def includes(self, other: "Source") -> bool:
-        """Say whether whatever this gives meets the other too."""
-        return other is self
 
     def places(self, span: Span, limit: int, patience: Patience) -> list[int]:
         """Return the first places of the span."""
@@ -206,18 +200,10 @@ class Text:
     def whole(self) -> Check:
         return _all(self.clauses)
 
-    def parts(self) -> "list[Text]":
-        """Return a source for each wanted clause; the first also leaves out the unwanted.
-
-        FTS5 goes through the whole list of a common word to meet a rare one; GIN skips.
-        """
-        first, *others = self._wanted
-        unwanted = [clause for clause in self.clauses if not clause.is_wanted]
-        return [Text((first, *unwanted)), *(Text((other,)) for other in others)]
-
-    def includes(self, other: "Source") -> bool:
-        """Say whether whatever this gives meets the other too, once it passed the check."""
-        return isinstance(other, Text) and set(other.clauses) <= set(self.clauses)
+    @property
+    def may_go_on(self) -> bool:
+        """Say no where FTS5 looks ahead in several lists for each; GIN minds its patience."""
+        return len(self._wanted) == 1 or connection.vendor == "postgresql"
 
     @property
     def _wanted(self) -> list[Clause]:
@@ -270,12 +256,11 @@ class Text:
         if self._unwanted:
             unwanted = " OR ".join(_match(clause) for clause in self._unwanted)
             asked = f"({asked}) NOT ({unwanted})"
+        order = "ASC" if span.newest_first else "DESC"
+        back = [LAST_PLACE - span.high, LAST_PLACE - span.low]
         with connection.cursor() as cursor:
-            cursor.execute(
-                FTS5 + ("DESC" if span.newest_first else "ASC") + " LIMIT %s",
-                [asked, span.low, span.high, limit],
-            )
-            return [place for (place,) in cursor.fetchall()]
+            cursor.execute(f"{FTS5} {order} LIMIT %s", [asked, *back, limit])
+            return [LAST_PLACE - back for (back,) in cursor.fetchall()]
 
 
 def _all(clauses: Iterable[Clause]) -> Check:
