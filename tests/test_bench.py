@@ -213,8 +213,8 @@ def test_a_bench_that_does_not_exist_is_named():
 def test_libraries_are_named_in_pairs_and_what_misses_is_told():
     with pytest.raises(CommandError, match="--on names 1 databases; name them in pairs"):
         call_command("bench", "library", on=["sqlite:///one.sqlite3"])
-    questions = {"all": [[1.0, 0.5]] * 3, "agent": [[25.0, 4.0]] * 3}
-    small = {"size": 10, "classes": {name: [[1.0, 0.5]] * 3 for name in questions}}
+    questions = {"all": [[1.0, 0.5, 50, 0.2]] * 3, "agent": [[25.0, 4.0, 50, 0.2]] * 3}
+    small = {"size": 10, "classes": {name: [[1.0, 0.5, 50, 0.2]] * 3 for name in questions}}
     told = {"database": "SQLite", "sizes": [small, {"size": 99, "classes": questions}]}
     shown = library.lines({"outcomes": [told]})
     assert [line for line in shown if "MISSED" in line] == [

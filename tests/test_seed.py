@@ -124,8 +124,8 @@ def test_every_question_of_the_bench_can_be_asked(lee):
         for name, ask, asked in questions.questions(asker)
     }
     assert len(times) > 50
-    slow = {"size": 300, "classes": {name: [(25.0, 9.0)] for name in times}}
-    quick = {"size": 100, "classes": {name: [(1.0, 1.0)] for name in times}}
+    slow = {"size": 300, "classes": {name: [(25.0, 9.0, 5, 1.0)] for name in times}}
+    quick = {"size": 100, "classes": {name: [(1.0, 1.0, 5, 1.0)] for name in times}}
     told = library.lines({"outcomes": [{"database": "x", "sizes": [quick, slow]}]})
     assert "MISSED: words: phrase takes 25.0 ms, the target is 20" in told
     assert "MISSED: words: phrase grows 4.50 times, the target is 1.5" in told
@@ -133,3 +133,14 @@ def test_every_question_of_the_bench_can_be_asked(lee):
         "MISSED" in line
         for line in library.lines({"outcomes": [{"database": "x", "sizes": [quick, quick]}]})
     )
+
+
+def test_a_page_is_compared_with_one_of_as_many_rows():
+    few = [(2.5, 2.5, 10, 1.0), (2.0, 2.0, 5, 0.5)]  # a row is 0.1 ms
+    full = [(6.5, 6.5, 50, 5.0), (2.0, 2.0, 5, 0.5)]  # as long a search, and the rows
+    sizes = [{"size": size, "classes": {"words: x": each}} for size, each in ((1, few), (2, full))]
+    (*_, grown, alike), *_ = library._rows(*sizes)
+    assert (grown, alike) == (2.6, 1.0)
+    slower = [(10.5, 10.5, 50, 5.0), (6.0, 6.0, 5, 0.5)]
+    (*_, alike), *_ = library._rows(sizes[0], {"size": 2, "classes": {"words: x": slower}})
+    assert alike == 2.6

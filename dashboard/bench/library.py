@@ -3,15 +3,23 @@
 Each filter alone, with a range of days, and far down; each class of search for words; and the
 counts that follow a page. Every run asks for other values. The libraries are seeded here, without
 sounds, and dropped in the end; or they are named, and only read.
+
+How a class grows is told twice. Among 10,000 recordings an agent said a word in 11 of them, among
+a million in more than a page holds, and to read 50 rows with what was said in them is four times
+the work of 11, however they were found. So beside the growth of the pages as they come stands the
+growth row for row: the k-th fullest page of the large library is counted with as many rows as the
+k-th fullest of the small one, and with all of the search. The target is for this one.
 """
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import linear_regression
 from typing import Any
 
 from dashboard.bench.databases import Database, Kind, SQLite, named, postgresql
 from dashboard.bench.figures import percentile, table
+from dashboard.bench.questions import Took
 from dashboard.bench.stage import Broken, Stage
 
 NAME = "library"
@@ -95,11 +103,11 @@ def lines(figures: dict[str, Any]) -> list[str]:
     told = []
     for outcome in figures["outcomes"]:
         rows = list(_rows(*outcome["sizes"]))
-        small, large = (f"{each['size']:,}" for each in outcome["sizes"])
-        head = [f"{outcome['database']}, ms", f"{small}: p50", "p95", "work p95"]
-        head += [f"{large}: p50", "p95", "work p95", "growth"]
-        told += [*table(head, rows), ""]
-        for name, *_, p95, _, growth in rows:
+        head = [f"{outcome['database']}, ms"]
+        for each in outcome["sizes"]:
+            head += [f"{each['size']:,}: p50", "p95", "work p95", "rows"]
+        told += [*table([*head, "growth", "row for row"], rows), ""]
+        for name, *_, p95, _, _, _, growth in rows:
             if p95 > P95_MS:
                 told.append(f"MISSED: {name} takes {p95:.1f} ms, the target is {P95_MS:g}")
             if growth > RATIO:
@@ -107,16 +115,46 @@ def lines(figures: dict[str, Any]) -> list[str]:
     return told
 
 
-def _rows(small: dict[str, Any], large: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Return for each class its times, and how its work grew: work is not the neighbours'."""
-    rows = []
+def _rows(small: dict[str, Any], large: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield for each class its times, and how its work grew: work is not the neighbours'."""
+    costs = _cost_of_a_row(large["classes"])
     for name, few in small["classes"].items():
-        figures = [*_figures(few), *_figures(large["classes"][name])]
-        growth = max(figures[5], FLOOR_MS) / max(figures[2], FLOOR_MS)
-        rows.append((name, *figures, round(growth, 2)))
-    return rows
+        many = large["classes"][name]
+        before, after = _figures(few), _figures(many)
+        alike = percentile(list(_alike(few, many, costs[_kind(name)])), 95)
+        growths = [max(work, FLOOR_MS) / max(before[2], FLOOR_MS) for work in (after[2], alike)]
+        yield name, *before, *after, *(round(growth, 2) for growth in growths)
 
 
-def _figures(times: list[tuple[float, float]]) -> list[float]:
-    total, work = ([each[column] for each in times] for column in (0, 1))
-    return [percentile(total, 50), percentile(total, 95), percentile(work, 95)]
+def _figures(asked: list[Took]) -> list[float]:
+    total, work, rows = ([each[column] for each in asked] for column in range(3))
+    return [
+        percentile(total, 50),
+        percentile(total, 95),
+        percentile(work, 95),
+        round(sum(rows) / len(rows)),
+    ]
+
+
+def _kind(name: str) -> str:
+    """Return of which kind the rows are that a class shows: some with a sentence."""
+    return name.partition(":")[0] if ":" in name else ""
+
+
+def _cost_of_a_row(classes: dict[str, list[Took]]) -> dict[str, float]:
+    """Return the work for each row more on a page, by the kind of rows."""
+    costs = {}
+    for kind in {_kind(name) for name in classes}:
+        asked = [each for name in classes if _kind(name) == kind for each in classes[name]]
+        rows, shown = [each[2] for each in asked], [each[3] for each in asked]
+        is_told = len(set(rows)) > 1
+        costs[kind] = max(0.0, linear_regression(rows, shown).slope) if is_told else 0.0
+    return costs
+
+
+def _alike(few: list[Took], many: list[Took], cost: float) -> Iterator[float]:
+    """Yield the work of the large library's pages without the rows that the small one's lack."""
+    before = sorted(rows for _, _, rows, _ in few)
+    ranked = sorted(many, key=lambda each: each[2])
+    for rows, (_, work, more, _) in zip(before, ranked, strict=True):
+        yield work - cost * max(0, more - rows)

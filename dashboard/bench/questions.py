@@ -1,9 +1,10 @@
 """What people ask of a library, timed: python -m dashboard.bench.questions RUNS, in a process of
 its own, because the settings name one database.
 
-Prints {"size": n, "classes": {name: [[ms, work_ms], ...]}}. Database time is all that is spent in
-cursors, fetching included: SQLite works while it is read. The work in it is the processor time of
-this thread and of PostgreSQL's process for it, which tells of a busy machine's neighbours nothing.
+Prints {"size": n, "classes": {name: [[ms, work_ms, rows, shown_ms], ...]}}. Database time is all
+that is spent in cursors, fetching included: SQLite works while it is read. The work in it is the
+processor time of this thread and of PostgreSQL's process for it, which tells of a busy machine's
+neighbours nothing. Of the work, what is shown is the rows of the page and what was said in them.
 """
 
 import json
@@ -17,6 +18,7 @@ from datetime import date, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import django
 from django.db import connection
@@ -51,6 +53,7 @@ class Timed(CursorWrapper):
 
     seconds = 0.0
     work_s = 0.0
+    found_s = 0.0  # the work until the places of the page were known
     backend: Path | None = None  # what the kernel knows of PostgreSQL's process
 
     @staticmethod
@@ -236,7 +239,9 @@ def main(runs: int) -> None:
 
 def _ask(user: Any, runs: int) -> dict[str, Any]:
     from recordings.models import Recording
+    from recordings.search import engine, results
 
+    mock.patch.object(results, "search", _marking(engine.search)).start()
     connection.make_cursor = lambda cursor: Timed(cursor, connection)  # type: ignore[method-assign]
     if connection.vendor == "postgresql":
         connection.ensure_connection()
@@ -250,16 +255,34 @@ def _ask(user: Any, runs: int) -> dict[str, Any]:
     return {"size": Recording.objects.count(), "classes": classes}
 
 
-def _time(user: Any, query: Query, asked: Asked) -> tuple[float, float]:
-    """Ask one question; return the milliseconds of database time, and of work in it."""
+Took = tuple[float, float, int, float]
+
+
+def _time(user: Any, query: Query, asked: Asked) -> Took:
+    """Ask one question; return the milliseconds of database time, of work in it, and so on."""
     from recordings.search import results
 
     if asked is Asked.FAR:
         query = query | {"after": _far(user, query)}
     chosen = _read(query)
-    Timed.seconds = Timed.work_s = 0.0
-    (results.count if asked is Asked.COUNT else results.find)(user, chosen)
-    return Timed.seconds * 1000, Timed.work_s * 1000
+    Timed.seconds = Timed.work_s = Timed.found_s = 0.0
+    if asked is Asked.COUNT:
+        results.count(user, chosen)
+        return Timed.seconds * 1000, Timed.work_s * 1000, 0, 0.0
+    rows = len(results.find(user, chosen).recordings)
+    shown_s = Timed.work_s - Timed.found_s
+    return Timed.seconds * 1000, Timed.work_s * 1000, rows, shown_s * 1000
+
+
+def _marking(search: Callable[..., Any]) -> Callable[..., Any]:
+    """Have the search note when it has found its places."""
+
+    def marked(*asked: Any, **more: Any) -> Any:
+        found = search(*asked, **more)
+        Timed.found_s = Timed.work_s
+        return found
+
+    return marked
 
 
 def _far(user: Any, query: Query) -> str:
