@@ -3,11 +3,13 @@
 WebhookEvent rows of the leg + Commands that reached Telnyx --fold--> Call, confirmed Commands
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -48,8 +50,11 @@ class Fact(NamedTuple):
     pk: int
 
 
-MOST_READ = 20_000  # about 20 MB
-_read: dict[tuple[int, str], Fact | None] = {}  # a row's key alone is used again after a rollback
+Key: TypeAlias = tuple[int, str]  # a row's id alone is used again after a rollback
+
+MOST_READ = 50_000  # about 40 MB: fifty of each of a thousand calls
+_read: dict[Key, Fact | None] = {}
+_remembering = threading.Lock()
 
 
 def locked(leg: str, *, session: str = "", control: str = "") -> Call:
@@ -174,20 +179,31 @@ def _write(changed: Iterable[tuple[Call, Changes]]) -> None:
 
 def _facts(legs: Collection[str]) -> dict[str, list[Fact]]:
     """Return the facts of legs. An event never changes, so what was read once is remembered."""
-    if len(_read) > MOST_READ:
-        forget()
     rows = WebhookEvent.objects.filter(call_leg_id__in=legs, event_type__in=fold.TYPES)
     found = list(rows.values_list("call_leg_id", "pk", "event_id"))
-    if new := [pk for _, pk, event_id in found if (pk, event_id) not in _read]:
-        _read.update(_facts_of(new))
+    keys = [(pk, event_id) for _, pk, event_id in found]
+    with _remembering:
+        known = {key: _read[key] for key in keys if key in _read}
+    if new := [key[0] for key in keys if key not in known]:
+        read = dict(_facts_of(new))
+        known |= read
+        _remember(read)
     facts: defaultdict[str, list[Fact]] = defaultdict(list)
     for leg, pk, event_id in found:
-        if fact := _read[pk, event_id]:
+        if fact := known.get((pk, event_id)):
             facts[leg].append(fact)
     return facts
 
 
-def _facts_of(keys: Collection[int]) -> Iterator[tuple[tuple[int, str], Fact | None]]:
+def _remember(read: Mapping[Key, Fact | None]) -> None:
+    """Remember facts, and forget those that were read longest ago."""
+    with _remembering:
+        _read.update(read)
+        for key in list(islice(_read, max(0, len(_read) - MOST_READ))):
+            del _read[key]
+
+
+def _facts_of(keys: Collection[int]) -> Iterator[tuple[Key, Fact | None]]:
     """Read events; what is unreadable is no fact, and marked on its own row."""
     rows = WebhookEvent.objects.filter(pk__in=keys)
     for pk, event_id, event_type, occurred_at, received_at, raw in rows.values_list(
@@ -206,7 +222,8 @@ def _facts_of(keys: Collection[int]) -> Iterator[tuple[tuple[int, str], Fact | N
 
 def forget() -> None:
     """Read every event anew."""
-    _read.clear()
+    with _remembering:
+        _read.clear()
 
 
 def _orders(calls: Sequence[Call]) -> dict[UUID, list[Command]]:
