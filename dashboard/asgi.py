@@ -9,7 +9,6 @@ import asyncio
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from types import FrameType
 
@@ -26,7 +25,6 @@ from dashboard.streams import serve_streams
 from recordings import bundle, sheet
 
 THREADS = 8  # pages at a time; each holds a database connection
-SWITCH_S = 0.0005  # a webhook takes the interpreter from a thread that renders several times
 
 makers = {"csv": sheet.blocks, "zip": bundle.blocks}
 wsgi = WSGIMiddleware(django, workers=THREADS)  # type: ignore[arg-type]  # it is iterable
@@ -51,7 +49,6 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def lifespan(receive: Receive, send: Send) -> None:
     """Open what runs beside the requests, and close it when the last request is answered."""
     await receive()
-    sys.setswitchinterval(SWITCH_S)
     live.hub.start()
     live.hub.warm()
     intake.start()
