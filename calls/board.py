@@ -93,6 +93,7 @@ class Leg:
 
     @property
     def buttons(self) -> SafeString:
+        """Return its buttons."""
         return shared("calls/_buttons.html", Handles(self.slots), self.call.pk)
 
     @property
@@ -117,9 +118,10 @@ class Leg:
     @property
     def rec(self) -> SafeString:
         """Return how the recording is."""
-        call, guard, wish = self.call, self.guard, self.recording_wish
+        call, wish = self.call, self.recording_wish
+        watched = self.guard if self.guard and self.guard.is_open else None
         doing = wish.doing.replace(" the recording", "") if wish else ""
-        look = guard.look if guard and guard.is_open else ""
+        look = watched.look if watched else ""
         since = call.recording_since_ours
         if call.recording == fold.Recording.ON:
             since = call.recording_started_ours
@@ -127,7 +129,7 @@ class Leg:
         return with_clocks(
             fragment("calls/_recording.html", shown),
             ticking(since, self.now),
-            left(guard.guard.deadline, self.now) if guard and look else "",
+            left(watched.guard.deadline, self.now) if watched else "",
         )
 
     def party(self, row: str) -> Party:

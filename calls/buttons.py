@@ -64,14 +64,7 @@ def slots(call: Call, commands: list[Command]) -> tuple[Slot, ...]:
         choices = listening.SLOTS
     open_now = {command.kind for command in commands if command.is_open}
     return tuple(
-        Slot(
-            place,
-            kind,
-            label,
-            way,
-            why_not(call, kind),
-            kind in open_now,
-        )
+        Slot(place, kind, label, way, why_not(call, kind), kind in open_now)
         for place, kind, label, way in choices
     )
 
