@@ -34,6 +34,9 @@ class Command(BaseCommand):
             help="of changes on the board; 0 for none",
         )
         parser.add_argument(
+            "--changes", type=float, default=board.Sizes.changes_per_s, help="of them, a second"
+        )
+        parser.add_argument(
             "--kills", type=int, default=board.Sizes.kills, help="of the board's web process"
         )
         parser.add_argument(
@@ -96,9 +99,12 @@ class Command(BaseCommand):
         if name == click.NAME:
             return click.run(click.Sizes(), self.say)
         if name == board.NAME:
-            return board.run(
-                board.Sizes(seconds=options["board_seconds"], kills=options["kills"]), self.say
+            load = board.Sizes(
+                changes_per_s=options["changes"],
+                seconds=options["board_seconds"],
+                kills=options["kills"],
             )
+            return board.run(load, self.say)
         if name == align.NAME:
             return align.run(align.Sizes(options["minutes"]), self.say)
         if name == library.NAME:
