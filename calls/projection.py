@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from calls import fold, signals
 from calls.models import Call, Command, Kind, WebhookEvent
-from calls.ring import LIVE, ring
+from calls.ring import ALL, LIVE, ring
 from calls.telnyx import payloads
 from calls.telnyx.values import JSON
 
@@ -154,10 +154,12 @@ def _write(changed: Iterable[tuple[Call, Changes]]) -> None:
     Calls change all day, and the ORM takes longer over an UPDATE than the database does.
     """
     alike: defaultdict[tuple[str, ...], list[list[object]]] = defaultdict(list)
+    shown = set()
     for call, changes in changed:
         for name, value in changes.items():
             setattr(call, name, value)
         alike[tuple(changes)].append([*changes.values(), call.pk])
+        shown.add(ALL if "conversation" in changes else call.conversation)
     for names, rows in alike.items():
         fields = [FIELDS[name] for name in (*names, "id")]
         values = [
@@ -174,7 +176,7 @@ def _write(changed: Iterable[tuple[Call, Changes]]) -> None:
                 values,
             )
     if alike:
-        transaction.on_commit(partial(ring, LIVE))
+        transaction.on_commit(partial(ring, LIVE, shown))
 
 
 def _facts(legs: Collection[str]) -> dict[str, list[Fact]]:

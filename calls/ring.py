@@ -2,12 +2,16 @@
 
 The rows are the queue. A lost ring costs a second: the pump finds what is overdue. So a ring is
 handed to a thread, which publishes at most every 20 ms and is quiet for 5 s after a failure.
+A ring for the hubs may name the conversations that changed, which saves them to look at all.
 """
 
+import json
 import logging
 import os
 import threading
 import time
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from functools import cache
 
@@ -28,6 +32,7 @@ TASKS = {
 LIVE = "live"  # the hubs of the web processes listen on this channel
 GAP_S = 0.02  # a publish costs as much as storing a webhook
 QUIET_S = 5.0
+ALL = ""  # the name of everything
 ENOUGH = 8  # rings waiting in a lane; one more would not make anybody look sooner
 
 
@@ -48,30 +53,30 @@ class Ringer:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.lanes: set[str] = set()
+        self.lanes: defaultdict[str, set[str]] = defaultdict(set)
         self.wanted = threading.Condition()
         self.quiet_until = 0.0
         self.failed_at: datetime | None = None  # until a publish works again
         threading.Thread(target=self.run, name="ringer", daemon=True).start()
 
-    def ring(self, lane: str) -> None:
+    def ring(self, lane: str, named: Collection[str]) -> None:
         with self.wanted:
-            self.lanes.add(lane)
+            self.lanes[lane].update(named)
             self.wanted.notify()
 
     def run(self) -> None:
         while True:
             with self.wanted:
                 self.wanted.wait_for(lambda: self.lanes)
-                lanes, self.lanes = self.lanes, set()
+                lanes, self.lanes = self.lanes, defaultdict(set)
             if time.monotonic() >= self.quiet_until:
                 self.publish(lanes)
             time.sleep(GAP_S)
 
-    def publish(self, lanes: set[str]) -> None:
+    def publish(self, lanes: Mapping[str, set[str]]) -> None:
         try:
-            for lane in sorted(lanes):
-                publish(lane)
+            for lane, named in sorted(lanes.items()):
+                publish(lane, named)
             self.failed_at = None
         except Exception as exc:  # whatever the broker or its client does, the rows are safe
             self.quiet_until = time.monotonic() + QUIET_S
@@ -79,10 +84,10 @@ class Ringer:
             logger.warning("the broker is out of reach, the pump takes over: %s", exc)
 
 
-def publish(lane: str) -> None:
+def publish(lane: str, named: Collection[str] = (ALL,)) -> None:
     """Tell the workers of a lane, or the live hubs, to look. Raises what the broker raises."""
     if lane == LIVE:
-        broker().publish(LIVE, "look")
+        broker().publish(LIVE, json.dumps(sorted(named)))
     elif broker().llen(lane) < ENOUGH:
         current_app.send_task(TASKS[lane], queue=lane, retry=False, ignore_result=True)
 
@@ -96,12 +101,15 @@ def broker_lost_at() -> datetime | None:
     return _ringer.failed_at if _ringer is not None else None
 
 
-def ring(lane: str) -> None:
-    """Ask for a look at a lane (a key of TASKS, or live). Call it after the commit."""
+def ring(lane: str, named: Collection[str] = (ALL,)) -> None:
+    """Ask for a look at a lane (a key of TASKS, or live). Call it after the commit.
+
+    Who changed a few conversations names them to the hubs.
+    """
     global _ringer
     if not settings.REDIS_URL:
         return
     with _lock:
         if _ringer is None or _ringer.pid != os.getpid():
             _ringer = Ringer()
-    _ringer.ring(lane)
+    _ringer.ring(lane, named)

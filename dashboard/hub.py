@@ -2,15 +2,17 @@
 
 ring("live"), or a second passed --look--> changed rows, rendered once --> queues --> browsers
 
-It asks the database itself, in one thread of its own, so the broker only makes it quicker. Queues
-are bounded: whoever falls behind gets the whole board again instead of the backlog.
+A ring names what changed, and that is looked at; all is looked at once a second, in one thread of
+the hub's own, so the broker only makes it quicker. Queues are bounded: whoever falls behind gets
+the whole board again instead of the backlog.
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -20,7 +22,7 @@ from django.db import close_old_connections, connections
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from calls.ring import LIVE
+from calls.ring import ALL, LIVE
 from dashboard.packing import pack
 from dashboard.screen import Screen, frame
 from dashboard.viewers import Audience, Client, audience_of
@@ -30,7 +32,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TICK_S = 0.05  # twenty looks a second at most, however many rings
-IDLE_S = 1.0  # a look without a ring
+WHOLE_S = 1.0  # from one look at everything to the next, with or without a ring
 BEAT_S = 5.0  # pages call themselves stale after ten seconds of silence
 FRESH_S = 3.0  # a board read longer ago is stale
 RECHECK_S = 30.0  # how long a right that was taken away may still show rows
@@ -54,6 +56,8 @@ class Hub:
     def start(self) -> None:
         """Begin to look. Call it inside the running loop."""
         self.wanted = asyncio.Event()
+        self.named: set[str] = set()
+        self.whole_at = 0.0  # when everything is looked at next, by the monotonic clock
         self.pool = ThreadPoolExecutor(1, "hub")
         self.is_open = True
         steps = [self._watch, self._beat, self._recheck]
@@ -89,13 +93,18 @@ class Hub:
     def join(self, client: Client) -> None:
         """Feed a client, from a look that begins now."""
         self.clients.add(client)
-        self.wanted.set()
+        self.hear([ALL])
         if not self.is_open:  # closed while it was being let in
             client.end()
 
     def leave(self, client: Client) -> None:
         """Forget a client."""
         self.clients.discard(client)
+
+    def hear(self, named: Iterable[str]) -> None:
+        """Look soon at what a ring names."""
+        self.named.update(named)
+        self.wanted.set()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do database work in the hub's one thread. Raises what it raises."""
@@ -104,17 +113,24 @@ class Hub:
 
     async def look(self) -> None:
         """Read what changed and tell everybody; on a fault keep what we have."""
+        named, self.named = self.named, set()
+        everything = ALL in named or time.monotonic() >= self.whole_at
+        if everything:
+            self.whole_at = time.monotonic() + WHOLE_S
         present = {client: client.is_behind for client in self.clients}  # later ones ask again
         try:
-            told = await self.in_thread(partial(self._read, present))
+            work = partial(self._read, present, None if everything else named)
+            told = await self.in_thread(work)
         except Exception as exc:  # the database is away, or a row cannot be rendered
             if self.is_healthy:
                 logger.exception("live: the board cannot be read: %s", exc)
             self.is_healthy = False
+            self.named.add(ALL)
             return
         was_stale = not self._is_fresh()
         self.is_healthy = True
-        self.read_at, self.read_at_ms = time.monotonic(), _now_ms()
+        if everything:
+            self.read_at, self.read_at_ms = time.monotonic(), _now_ms()
         for clients, raw, is_whole in told:
             kept_up = [client for client in clients if client.is_behind == is_whole]
             for client in kept_up:
@@ -124,9 +140,11 @@ class Hub:
         if was_stale:
             self._give_sign()
 
-    def _read(self, present: Mapping[Client, bool]) -> list[tuple[list[Client], bytes, bool]]:
+    def _read(
+        self, present: Mapping[Client, bool], named: Collection[str] | None
+    ) -> list[tuple[list[Client], bytes, bool]]:
         """Look, and put together what each client lacks, in part or whole, once for all alike."""
-        news = self.screen.look(present)
+        news = self.screen.look(present, named)
         kinds: defaultdict[tuple[bool, Audience, str], list[Client]] = defaultdict(list)
         for client, is_behind in present.items():
             kinds[is_behind, client.audience, client.conversation].append(client)
@@ -171,13 +189,15 @@ class Hub:
 
     async def _watch(self) -> None:
         try:
-            async with asyncio.timeout(IDLE_S):  # wait_for may swallow the cancelling of stop()
+            async with asyncio.timeout(WHOLE_S):  # wait_for may swallow the cancelling of stop()
                 await self.wanted.wait()
         except TimeoutError:
-            pass
+            self.named.add(ALL)
         self.wanted.clear()
         if self.clients:
             await self.look()
+        else:
+            self.named.clear()  # who comes sees everything
         await asyncio.sleep(TICK_S)
 
     async def _beat(self) -> None:
@@ -210,7 +230,8 @@ class Hub:
                         continue
                     silences = 0
                     self.hears_broker = True
-                    self.wanted.set()
+                    is_ring = message["type"] == "message"  # else rings may have been missed
+                    self.hear(json.loads(message["data"]) if is_ring else [ALL])
             raise ConnectionError("it does not answer")
         except (RedisError, OSError) as exc:
             if self.hears_broker:

@@ -1,6 +1,8 @@
 """What the live board shows: read from the database, rendered once, told in whole or in part.
 
 versions --what changed?--> conversations --> rows --> events of the stream
+
+Where a ring named what changed, nobody asks for versions.
 """
 
 import json
@@ -72,44 +74,58 @@ class Screen:
         """Render every row before anybody asks: after a restart all browsers come at once."""
         self.rows = self._rows(timezone.now())
 
-    def look(self, clients: Collection[Client]) -> News:
-        """Read and render what changed for these clients; a look that fails changes nothing."""
+    def look(self, clients: Collection[Client], named: Collection[str] | None = None) -> News:
+        """Read and render what changed for these clients; a look that fails changes nothing.
+
+        Of the conversations that are named, if any are, else of all.
+        """
         now = timezone.now()
         audiences = {client.audience for client in clients if not client.conversation}
         rows, counts, statuses = self.rows, self.counts, self.statuses
         if audiences:
-            rows = self._rows(now)
+            rows = self._rows(now, named)
             counts = home.counts(row.tiles for row in rows.values())
             operates = {audience.operate for audience in audiences}
             statuses = self._statuses(now, operates, is_empty=not counts[home.ALL])
-        versions = _versions({client.conversation for client in clients} - {""})
+        watched = {client.conversation for client in clients} - {""}
+        versions = self.versions | _versions(watched if named is None else watched & set(named))
         news = News(
-            changed=[key for key, row in rows.items() if self._stamp(key) != _stamp(row)],
-            gone=[row.id for key, row in self.rows.items() if key not in rows],
+            changed=[key for key, row in rows.items() if self._is_news(key, row)],
+            gone=[self.rows[key].id for key in self.rows.keys() - rows.keys()],
             counts=counts != self.counts,
             statuses=[key for key in statuses if statuses[key] != self.statuses.get(key)],
             conversations=[key for key in versions if versions[key] != self.versions.get(key)],
         )
         self.rows, self.counts = rows, counts
-        self.statuses, self.versions = statuses, versions
+        self.statuses = statuses
+        self.versions = {key: versions[key] for key in watched & versions.keys()}
         return news
 
-    def _stamp(self, key: str) -> tuple[int, str] | None:
-        return _stamp(self.rows[key]) if key in self.rows else None
+    def _is_news(self, key: str, row: Row) -> bool:
+        before = self.rows.get(key)
+        return before is not row and (before is None or _stamp(before) != _stamp(row))
 
-    def _rows(self, now: datetime) -> dict[str, Row]:
+    def _rows(self, now: datetime, named: Collection[str] | None = None) -> dict[str, Row]:
         """Return the rows of the board, rendering only what changed."""
+        if named is None:
+            kept, wanted = self._kept(now)
+        else:
+            kept = {key: row for key, row in self.rows.items() if key not in named}
+            wanted = named
+        if wanted:
+            contacts.look_again()  # a row may have changed because a name did
+        found = board.conversations(now=now, keys=wanted) if wanted else []
+        return kept | {conversation.key: _row(conversation) for conversation in found}
+
+    def _kept(self, now: datetime) -> tuple[dict[str, Row], Collection[str]]:
+        """Return the rows that are as they were, and the keys of those to be rendered."""
         versions = board.versions(now=now)
         kept = {
             key: row
             for key, row in self.rows.items()
             if versions.get(key) == row.version and (row.until is None or row.until > now)
         }
-        missing = [key for key in versions if key not in kept]
-        if missing:
-            contacts.look_again()  # a row may have changed because a name did
-        found = board.conversations(now=now, keys=missing) if missing else []
-        return kept | {conversation.key: _row(conversation) for conversation in found}
+        return kept, versions.keys() - kept.keys()
 
     def _statuses(self, now: datetime, operates: set[bool], *, is_empty: bool) -> dict[bool, str]:
         """Return the notices, read twice a second at most and for those who have none yet."""

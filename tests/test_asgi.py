@@ -232,7 +232,7 @@ class Valkey:
         self.process.wait()
 
     def ring(self):
-        self.line.publish("live", "look")
+        self.line.publish("live", '[""]')
 
     def has_a_hub(self):
         return self.line.pubsub_numsub("live")[0][1] == 1

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from calls import attention, board, projection
 from calls.models import Call
+from calls.ring import ALL
 from dashboard import hub as hub_module
 from dashboard import live, screen
 from dashboard.hub import Hub
@@ -41,7 +42,7 @@ def hub(loop, monkeypatch):
     """A hub that runs, on the database of the test."""
     hub = Hub()
     monkeypatch.setattr(live, "hub", hub)
-    monkeypatch.setattr(hub_module, "IDLE_S", 0.1)
+    monkeypatch.setattr(hub_module, "WHOLE_S", 0.1)
     monkeypatch.setattr(hub_module, "BEAT_S", 0.1)
     monkeypatch.setattr(hub_module, "RECHECK_S", 0.1)
 
@@ -455,7 +456,7 @@ def test_who_takes_gzip_joins_lags_and_leaves_in_words(hub, watch, sam, monkeypa
     slow.may_read.clear()
     for _ in range(3 * QUEUE):
         projection.touch(call)
-        live.hub.tasks[0].get_loop().call_soon_threadsafe(live.hub.wanted.set)
+        live.hub.tasks[0].get_loop().call_soon_threadsafe(live.hub.hear, [ALL])
         quick.next("rows")
         if any(client.is_behind for client in live.hub.clients):
             break
@@ -498,6 +499,39 @@ def test_a_changed_row_is_rendered_once_for_any_number_of_browsers(watch, sam, l
     assert rendered == [board.row_id(call.conversation)]
 
 
+def test_after_a_ring_only_what_it_names_is_looked_at(hub, loop, watch, sam, monkeypatch):
+    calls = [call_row(number) for number in range(3)]
+    stream = watch(sam)
+    stream.next("clock")
+    hub.whole_at = time.monotonic() + 60
+    with monkeypatch.context() as asked:
+        asked.setattr(board, "versions", lambda **more: 1 / 0)
+
+        for call in calls[:2]:
+            projection.touch(call)
+        loop.call_soon_threadsafe(hub.hear, [calls[0].conversation])
+
+        assert list(rows_of(stream.next("rows"))) == [board.row_id(calls[0].conversation)]
+        Call.objects.filter(pk=calls[0].pk).delete()
+        loop.call_soon_threadsafe(hub.hear, [calls[0].conversation])
+        assert json.loads(stream.next("gone")) == [board.row_id(calls[0].conversation)]
+
+    hub.whole_at = 0.0  # a second later
+
+    assert list(rows_of(stream.next("rows"))) == [board.row_id(calls[1].conversation)]
+
+
+def test_who_changes_a_call_names_its_conversation(monkeypatch):
+    rings = []
+    monkeypatch.setattr(projection, "ring", lambda lane, named: rings.append((lane, named)))
+    call = call_row()
+
+    projection.touch(call)
+    projection.touch(call, conversation="another")
+
+    assert rings == [("live", {"session-1"}), ("live", {ALL})]
+
+
 def test_the_first_reader_of_another_role_gets_every_row_and_the_others_get_none(watch, sam, lee):
     calls = [call_row(number) for number in range(3)]
     first = watch(sam)
@@ -536,7 +570,7 @@ def test_nobody_watching_costs_no_query(hub, monkeypatch):
     hub.is_open = True
 
     for _ in range(3):
-        hub.tasks[0].get_loop().call_soon_threadsafe(hub.wanted.set)
+        hub.tasks[0].get_loop().call_soon_threadsafe(hub.hear, [ALL])
         wait_for(lambda: not hub.wanted.is_set())
 
     assert not looks
@@ -551,7 +585,7 @@ def test_many_rings_are_one_look(hub, watch, sam, monkeypatch):
 
     until = time.monotonic() + 0.5
     while time.monotonic() < until:
-        hub.tasks[0].get_loop().call_soon_threadsafe(hub.wanted.set)
+        hub.tasks[0].get_loop().call_soon_threadsafe(hub.hear, [ALL])
         time.sleep(0.001)
 
     assert len(looks) <= 0.5 / hub_module.TICK_S + 2
@@ -568,7 +602,7 @@ def test_who_does_not_read_gets_the_board_and_not_the_backlog(watch, sam, lee, m
 
     for _ in range(200):
         projection.touch(call)
-        live.hub.tasks[0].get_loop().call_soon_threadsafe(live.hub.wanted.set)
+        live.hub.tasks[0].get_loop().call_soon_threadsafe(live.hub.hear, [ALL])
         quick.next("rows")
         assert client.queue.qsize() <= QUEUE
         if client.is_behind:

@@ -169,10 +169,10 @@ def test_a_lost_broker_is_told_and_what_goes_on(settings, monkeypatch):
     monkeypatch.setattr(ring, "_ringer", ringer)
     ring.broker.cache_clear()
 
-    ringer.publish({"live"})
+    ringer.publish({"live": {ring.ALL}})
     assert "warning: The broker cannot be reached." in told()[0]
-    monkeypatch.setattr(ring, "publish", lambda lane: None)
-    ringer.publish({"live"})
+    monkeypatch.setattr(ring, "publish", lambda lane, named: None)
+    ringer.publish({"live": {ring.ALL}})
 
     assert told() == []
     ring.broker.cache_clear()
