@@ -8,7 +8,7 @@ nothing of a request: no form, no token, no viewer. Its buttons name a form of t
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -16,28 +16,31 @@ from typing import Any
 
 from django.db.models import Count, Q, Sum
 from django.template.loader import get_template
+from django.utils.html import strip_spaces_between_tags
 from django.utils.safestring import SafeString, mark_safe
 
 from calls import countdown, finding, fold, listening, wishes
 from calls.attention import Attention, attention
 from calls.buttons import Slot, slots
-from calls.clocks import left, ticking
+from calls.clocks import duration, left, ticking
 from calls.commands import LANES, why_not
 from calls.countdown import Countdown
 from calls.fragments import (
     FOR_BOTH,
+    Controls,
+    Frame,
     Handles,
     Line,
     Nothing,
     Party,
     Rec,
     Sound,
+    filled,
     fragment,
     href,
     leg_id,
     parted,
     shared,
-    with_clocks,
 )
 from calls.models import Call, CallQuerySet, Command, Guard, Kind
 from calls.sounds.names import plain
@@ -97,6 +100,12 @@ class Leg:
         return shared("calls/_buttons.html", Handles(self.slots), self.call.pk)
 
     @property
+    def controls(self) -> SafeString:
+        """Return its buttons, as a group with a name."""
+        around = Controls(self.many, self.place, self.customer)
+        return filled(fragment("calls/_controls.html", around), buttons=self.buttons)
+
+    @property
     def line(self) -> SafeString:
         """Return how the line is."""
         return fragment("calls/_line.html", Line(self.call.line, self.call.ended_inferred))
@@ -126,10 +135,10 @@ class Leg:
         if call.recording == fold.Recording.ON:
             since = call.recording_started_ours
         shown = Rec(call.recording, call.ended_while_paused, call.recording_rule, doing, look)
-        return with_clocks(
+        return filled(
             fragment("calls/_recording.html", shown),
-            ticking(since, self.now),
-            left(watched.guard.deadline, self.now) if watched else "",
+            since=ticking(since, self.now),
+            left=left(watched.guard.deadline, self.now) if watched else "",
         )
 
     def party(self, row: str) -> Party:
@@ -142,6 +151,13 @@ class Leg:
     def listener(self) -> listening.Listener | None:
         """Return who listens in on this leg's conversation through it, if it is for that."""
         return listening.listener(self.call)
+
+    @property
+    def time(self) -> str:
+        """Return how long it has gone on, or took."""
+        if self.call.is_live:
+            return ticking(self.call.first_heard_at, self.now)
+        return "≈ " * self.call.ended_inferred + duration(self.lasted)
 
     @property
     def lasted(self) -> timedelta | None:
@@ -205,14 +221,14 @@ def row_id(key: str) -> str:
 
 
 def conversations(*, now: datetime, keys: Collection[str] | None = None) -> list[Conversation]:
-    """Return what is on the board: first what needs a person, then by age; three queries."""
+    """Return what is on the board: first what needs a person, then by age; four queries."""
     wanted = _on_board(now).values("conversation") if keys is None else keys
     legs = Call.objects.filter(conversation__in=wanted)
     together: defaultdict[str, list[Call]] = defaultdict(list)
     for call in legs.eldest_first():
         together[call.conversation].append(call)
     all_legs = [call for calls in together.values() for call in calls]
-    commands, guards = wishes.newest(all_legs), countdown.guards(all_legs)
+    commands, guards = _asked(all_legs)
     found = [
         _conversation(key, calls, commands, guards, now)
         for key, calls in together.items()
@@ -246,8 +262,16 @@ def of_call(call: Call, *, now: datetime) -> Conversation:
     """Return the conversation of a call, on the board or not."""
     together = Q(conversation=call.conversation) | Q(pk=call.pk)  # it may move meanwhile
     legs = list(Call.objects.filter(together).eldest_first())
-    guards = countdown.guards(legs)
-    return _conversation(call.conversation, legs, wishes.newest(legs), guards, now)
+    return _conversation(call.conversation, legs, *_asked(legs), now)
+
+
+def _asked(
+    legs: Collection[Call],
+) -> tuple[dict[object, list[Command]], dict[object, Guard]]:
+    """Return what was asked of legs, and which of their pauses are watched."""
+    commands = wishes.newest(legs)
+    paused = [leg for leg in legs if commands[leg.pk]]  # a pause is a command
+    return commands, countdown.guards(paused) if paused else {}
 
 
 def _on_board(now: datetime) -> CallQuerySet:
@@ -282,21 +306,53 @@ def row(conversation: Conversation, *, control: bool) -> str:
 def rows(conversation: Conversation) -> dict[bool, str]:
     """Render a conversation for those who may control calls, and for those who may not."""
     shown = context(conversation)
-    lead, is_live = shown["lead"], conversation.is_live
+    lead, recorded, sounding = shown["lead"], shown["recorded"], shown["sounding"]
     words = [f"is-{lead.call.line}", *(f"in-{tile}" for tile in conversation.tiles)]
     party = lead.party(conversation.id)
-    shown |= {
-        "id": mark_safe(conversation.id),  # noqa: S308  (hexadecimal)
-        "is_live": is_live,
-        "classes": " ".join(words),
-        "rank": conversation.attention.rank,
-        "find": conversation.haystack,
-        "needs": conversation.attention.words,
-        "who": fragment("calls/_who.html", party),
-        "links": fragment("calls/_links.html", party),
-        "control": FOR_BOTH,
-    }
-    return parted(get_template("calls/_row.html").render(shown).strip())
+    cells = Frame(conversation.is_live, recorded.place, sounding.place, bool(recorded.guard))
+    html = filled(
+        fragment("calls/_row.html", cells),
+        id=conversation.id,
+        classes=" ".join(words),
+        version=conversation.version,
+        order=conversation.order,
+        rank=conversation.attention.rank,
+        find=conversation.haystack,
+        line=lead.line,
+        answer=lead.answer,
+        who=fragment("calls/_who.html", party),
+        time=lead.time,
+        rec=recorded.rec,
+        sound=sounding.sound,
+        note=_note(conversation, shown),
+        controls=lead.controls,
+        url=lead.url,
+        more=_more(party, shown),
+        guard=_set("calls/_guard.html", leg=recorded) if cells.is_watched else "",
+    )
+    return parted(html)
+
+
+def _note(conversation: Conversation, shown: Mapping[str, Any]) -> str:
+    """Return what needs a person, else how the last command fared."""
+    needs, wish = conversation.attention.words, shown["note"]
+    if not needs and not wish:
+        return ""
+    return _set("calls/_note.html", needs=needs, wish=wish, now=conversation.at)
+
+
+def _more(party: Party, shown: Mapping[str, Any]) -> SafeString:
+    """Return what a row shows when it is opened."""
+    wishes = shown["lead"].wishes
+    if not wishes and not shown["others"]:
+        return fragment("calls/_more.html", party)
+    return _set("calls/_more.html", **party._asdict(), **shown, wishes=wishes)
+
+
+def _set(template: str, **values: object) -> SafeString:
+    """Render a part that no other row shares."""
+    html = get_template(template).render({**values, "control": FOR_BOTH})
+    return mark_safe(strip_spaces_between_tags(html.strip()))  # noqa: S308  (our own)
 
 
 def context(conversation: Conversation) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Parts of a row that depend on a few values alone: rendered once, while these are the same.
 
     values --template--> part of nobody's call --shared--> part of this call
+    values --template--> part with marks --filled--> part with what it has of its own
 
 A part sees nothing but its values, so it cannot be out of date: what a template is to show besides
-has to be added here, and then counts. A clock is never the same, so it is set in afterwards.
+has to be added here, and then counts. What is never the same, a clock or an id, is set in
+afterwards, where the template has a mark: <!--its name-->.
 """
 
 import re
@@ -14,7 +16,7 @@ from uuid import UUID
 
 from django.template.loader import get_template
 from django.urls import reverse
-from django.utils.html import strip_spaces_between_tags
+from django.utils.html import escape, strip_spaces_between_tags
 from django.utils.safestring import SafeString, mark_safe
 
 from calls import contacts
@@ -23,7 +25,7 @@ MOST = 8192  # parts kept: two of each of a thousand calls, and those they share
 NOBODY = UUID(int=0)
 FOR_BOTH = "both"  # as `control`: for those who may control calls and for those who may not
 ONLY, END = "<!--control-->", "<!--/control-->"  # no text of anybody's has a <
-SINCE, LEFT = mark_safe("<!--since-->"), mark_safe("<!--left-->")  # where a part has a clock
+MARK = re.compile(r"<!--\w+-->")
 CONTROLLED = re.compile(f"{ONLY}.*?{END}", re.DOTALL)
 
 
@@ -59,6 +61,23 @@ class Rec(NamedTuple):
     look: str  # of the pause that is watched
 
 
+class Controls(NamedTuple):
+    """What is shown around the buttons of a leg."""
+
+    many: bool
+    place: int
+    customer: str
+
+
+class Frame(NamedTuple):
+    """What cells a row has."""
+
+    is_live: bool
+    recorded: int  # the place of the leg of which a recording is shown
+    sounding: int  # and of that of which a sound is
+    is_watched: bool
+
+
 class Nothing(NamedTuple):
     """What is shown of a part that is always the same."""
 
@@ -74,7 +93,7 @@ class Party(NamedTuple):
     ours: str
 
 
-Shown: TypeAlias = Handles | Line | Sound | Rec | Nothing | Party
+Shown: TypeAlias = Handles | Line | Sound | Rec | Controls | Frame | Nothing | Party
 
 
 def leg_id(call: UUID) -> str:
@@ -93,7 +112,7 @@ def fragment(template: str, shown: Shown) -> SafeString:
 @lru_cache(MOST)
 def rendered(template: str, shown: Shown, edition: str) -> SafeString:
     """Return a part for an edition of the contacts."""
-    values = {"id": leg_id(NOBODY), "pk": NOBODY, "since": SINCE, "left": LEFT}
+    values = {"id": leg_id(NOBODY), "pk": NOBODY, "control": FOR_BOTH}
     html = get_template(template).render({**values, **shown._asdict()})
     return mark_safe(strip_spaces_between_tags(html.strip()))  # noqa: S308  (our own)
 
@@ -104,9 +123,13 @@ def shared(template: str, shown: Shown, call: UUID) -> SafeString:
     return mark_safe(html.replace(str(NOBODY), str(call)))  # noqa: S308  (it was safe before)
 
 
-def with_clocks(html: str, since: str, left: str) -> SafeString:
-    """Return a part with what its clocks say now."""
-    return mark_safe(html.replace(SINCE, since).replace(LEFT, left))  # noqa: S308  (so were they)
+def filled(html: str, **own: str | int) -> SafeString:
+    """Return a part with what it has of its own where its marks are."""
+    safe = {
+        f"<!--{name}-->": value if isinstance(value, SafeString) else escape(str(value))
+        for name, value in own.items()
+    }
+    return mark_safe(MARK.sub(lambda mark: safe.get(mark[0], mark[0]), html))  # noqa: S308
 
 
 def only(html: SafeString) -> SafeString:

@@ -4,13 +4,12 @@ Three words are kept apart: requested (by a person), accepted (Telnyx answered 2
 webhook came). For the kinds without a webhook the page never says more than accepted.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import F, Q, Window
-from django.db.models.functions import RowNumber
 
 from calls import fold
 from calls.commands import EMPTIED, LANES
@@ -158,24 +157,26 @@ def author(command: Command) -> str:
     return "the desk" if command.is_ours else name(command.requested_by)
 
 
-def newest(calls: Sequence[Call]) -> dict[object, list[Command]]:
-    """Return the last few commands of each call and its open ones, oldest first; one query."""
-    place = Window(
-        RowNumber(), partition_by=[F("call_id")], order_by=[F("requested_at").desc(), F("pk")]
-    )
-    rows = (
-        Command.objects.filter(call__in=calls)
-        .annotate(place=place)
-        .filter(Q(place__lte=NEWEST) | Q(state__in=Command.OPEN))
-        .select_related("requested_by", "rule")
-        .order_by("requested_at", "pk")
-    )
+def newest(calls: Iterable[Call]) -> dict[object, list[Command]]:
+    """Return the last few commands of each call and its open ones, oldest first; two queries.
+
+    The first is for their keys alone: most calls have no command, and one may have hundreds.
+    """
     known = {call.pk: call for call in calls}
     found: dict[object, list[Command]] = {key: [] for key in known}
-    for command in rows:
-        if command.call_id:
-            command.call = known[command.call_id]  # its row is here already
-            found[command.call_id].append(command)
+    keys = Command.objects.filter(call__in=known).order_by("-requested_at", "pk")
+    seen: Counter[object] = Counter()
+    wanted = []
+    for call, pk, state in keys.values_list("call_id", "pk", "state"):
+        seen[call] += 1
+        if seen[call] <= NEWEST or state in Command.OPEN:
+            wanted.append(pk)
+    if wanted:
+        rows = Command.objects.filter(pk__in=wanted).select_related("requested_by", "rule")
+        for command in rows.order_by("requested_at", "pk"):
+            if command.call_id:
+                command.call = known[command.call_id]  # its row is here already
+                found[command.call_id].append(command)
     return found
 
 

@@ -167,7 +167,7 @@ def test_the_number_of_queries_does_not_grow_with_the_calls(django_assert_num_qu
         wish(one, "record_start", "accepted", by=sam)
         call(conversation=one.conversation)
 
-    with django_assert_num_queries(4):  # the last: whether the book of contacts is the newest
+    with django_assert_num_queries(5):  # the last: whether the book of contacts is the newest
         for conversation in board.conversations(now=NOW):
             board.row(conversation, control=True)
     with django_assert_num_queries(1):
