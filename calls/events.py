@@ -14,13 +14,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection
 from django.db.models import F
 from django.utils import timezone
 
-from calls import fold, projection
+from calls import fold, projection, recall
 from calls.models import Call, WebhookEvent
 from calls.telnyx import payloads
+from calls.turns import in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ WITHOUT_EFFECT = frozenset(
 BATCH = 200
 SLICE = 24  # events in one commit; meanwhile SQLite's other writers wait
 GAP_S = 0.002  # in which they have their turn
+TURN_S = 5.0  # to wait for ours
+LINGER_S = 0.02  # after several events more are on their way: together they cost half
 LEASE = timedelta(seconds=10)
 BACKOFF_S = (1, 5, 30, 120)
 MOST_ATTEMPTS = len(BACKOFF_S) + 1
@@ -72,15 +75,17 @@ def drain() -> None:
     while _asked.is_set() and _draining.acquire(blocking=False):
         try:
             _asked.clear()
-            apply_due()
+            if apply_due() > 1:
+                time.sleep(LINGER_S)
         finally:
             _draining.release()
 
 
 def apply_due(*, overdue: timedelta = timedelta()) -> int:
     """Apply events until none is due (or none is overdue by so much); return how many."""
-    done = 0
-    while batch := _claim(timezone.now() - overdue):
+    done, is_more = 0, True
+    while is_more:
+        batch, is_more = _claim(timezone.now() - overdue)
         for some in _slices(batch):
             _apply(some)
             if connection.vendor == "sqlite":
@@ -89,23 +94,25 @@ def apply_due(*, overdue: timedelta = timedelta()) -> int:
     return done
 
 
-def _claim(due_before: datetime) -> list[WebhookEvent]:
-    """Take a batch for ourselves: the end of the lease is our mark on it.
+def _claim(due_before: datetime) -> tuple[list[WebhookEvent], bool]:
+    """Take a batch for ourselves, and say whether more is due: the lease's end is our mark on it.
 
     The attempt is counted in a commit of its own, so that an event which kills the process still
     runs out of attempts; what was tried before comes alone, so that it takes no other along.
     """
     pending = WebhookEvent.objects.filter(state=WebhookEvent.State.PENDING)
     due = pending.filter(due_at__lte=due_before).order_by("due_at", "id")
-    keys = list(due.filter(attempts=0).values_list("pk", flat=True)[:BATCH])
-    keys = keys or list(due.values_list("pk", flat=True)[:1])
+    found = list(due.values_list("pk", "attempts")[:BATCH])
+    keys = [pk for pk, attempts in found if not attempts] or [pk for pk, _ in found[:1]]
     if not keys:
-        return []
+        return [], False
     lease = timezone.now() + LEASE
-    pending.filter(pk__in=keys, due_at__lte=due_before).update(
-        attempts=F("attempts") + 1, due_at=lease
-    )
-    return list(pending.filter(pk__in=keys, due_at=lease).order_by("id"))
+    with in_turn(TURN_S):
+        pending.filter(pk__in=keys, due_at__lte=due_before).update(
+            attempts=F("attempts") + 1, due_at=lease
+        )
+    claimed = pending.filter(pk__in=keys, due_at=lease).order_by("id")
+    return list(claimed), len(found) == BATCH or len(keys) < len(found)
 
 
 def _by_leg(batch: Iterable[WebhookEvent]) -> list[list[WebhookEvent]]:
@@ -133,7 +140,8 @@ def _apply(events: Sequence[WebhookEvent]) -> None:
         _fail(events[0], RuntimeError("the process ended each time this event was applied"))
         return
     try:
-        with transaction.atomic():
+        recall.remember(events)  # here, where nobody waits for us
+        with in_turn(TURN_S):
             _apply_together(events)
     except OperationalError as exc:
         logger.warning("%d events wait for the database: %s", len(events), exc)

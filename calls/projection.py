@@ -3,23 +3,21 @@
 WebhookEvent rows of the leg + Commands that reached Telnyx --fold--> Call, confirmed Commands
 """
 
-import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from calls import fold, signals
-from calls.models import Call, Command, Kind, WebhookEvent
+from calls import fold, recall, signals
+from calls.models import Call, Command, Kind
+from calls.recall import Fact
 from calls.ring import ALL, LIVE, ring
-from calls.telnyx import payloads
 from calls.telnyx.values import JSON
 
 FIRST_PROBE = timedelta(seconds=3)  # time for the call's other webhooks to come
@@ -41,20 +39,6 @@ class Ids(NamedTuple):
     leg: str
     session: str = ""
     control: str = ""
-
-
-class Fact(NamedTuple):
-    """One event as the fold sees it, and its row."""
-
-    event: fold.Event
-    pk: int
-
-
-Key: TypeAlias = tuple[int, str]  # a row's id alone is used again after a rollback
-
-MOST_READ = 50_000  # about 40 MB: fifty of each of a thousand calls
-_read: dict[Key, Fact | None] = {}
-_remembering = threading.Lock()
 
 
 def locked(leg: str, *, session: str = "", control: str = "") -> Call:
@@ -116,7 +100,7 @@ def join(call: Call, supervised_control_id: str) -> None:
 
 def refold(*calls: Call) -> None:
     """Compute locked calls anew from their facts and write what changed."""
-    facts, orders = _facts({call.call_leg_id for call in calls}), _orders(calls)
+    facts, orders = recall.facts({call.call_leg_id for call in calls}), _orders(calls)
     changed = [
         (call, changes)
         for call in calls
@@ -177,55 +161,6 @@ def _write(changed: Iterable[tuple[Call, Changes]]) -> None:
             )
     if alike:
         transaction.on_commit(partial(ring, LIVE, shown))
-
-
-def _facts(legs: Collection[str]) -> dict[str, list[Fact]]:
-    """Return the facts of legs. An event never changes, so what was read once is remembered."""
-    rows = WebhookEvent.objects.filter(call_leg_id__in=legs, event_type__in=fold.TYPES)
-    found = list(rows.values_list("call_leg_id", "pk", "event_id"))
-    keys = [(pk, event_id) for _, pk, event_id in found]
-    with _remembering:
-        known = {key: _read[key] for key in keys if key in _read}
-    if new := [key[0] for key in keys if key not in known]:
-        read = dict(_facts_of(new))
-        known |= read
-        _remember(read)
-    facts: defaultdict[str, list[Fact]] = defaultdict(list)
-    for leg, pk, event_id in found:
-        if fact := known.get((pk, event_id)):
-            facts[leg].append(fact)
-    return facts
-
-
-def _remember(read: Mapping[Key, Fact | None]) -> None:
-    """Remember facts, and forget those that were read longest ago."""
-    with _remembering:
-        _read.update(read)
-        for key in list(islice(_read, max(0, len(_read) - MOST_READ))):
-            del _read[key]
-
-
-def _facts_of(keys: Collection[int]) -> Iterator[tuple[Key, Fact | None]]:
-    """Read events; what is unreadable is no fact, and marked on its own row."""
-    rows = WebhookEvent.objects.filter(pk__in=keys)
-    for pk, event_id, event_type, occurred_at, received_at, raw in rows.values_list(
-        "pk", "event_id", "event_type", "occurred_at", "received_at", "raw"
-    ):
-        try:
-            told = payloads.parse(bytes(raw)).payload
-        except payloads.Unreadable:
-            yield (pk, event_id), None
-            continue
-        payload = {name: told[name] for name in fold.READ if name in told}
-        at = occurred_at or received_at
-        event = fold.Event(event_id, event_type, at, received_at, payload)
-        yield (pk, event_id), Fact(event, pk)
-
-
-def forget() -> None:
-    """Read every event anew."""
-    with _remembering:
-        _read.clear()
 
 
 def _orders(calls: Sequence[Call]) -> dict[UUID, list[Command]]:

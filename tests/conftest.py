@@ -18,7 +18,7 @@ from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 from nacl.signing import SigningKey
 
-from calls import contacts, events, intake, passing, projection, ring, rules
+from calls import contacts, events, intake, passing, recall, ring, rules
 from calls.line import telnyx
 from tests import ready
 from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
@@ -143,7 +143,7 @@ def forget():
     intake.keys.cache_clear()
     passing.is_wanted.forget()
     rules.are_any.forget()
-    projection.forget()
+    recall.forget()
     contacts.look_again()
     telnyx.cache_clear()
 
