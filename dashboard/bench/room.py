@@ -26,7 +26,7 @@ from dashboard.launch import worker
 from dashboard.ports import HERE
 
 PENDING = "SELECT count(*) FROM calls_webhookevent WHERE state = 'pending'"
-CONNECTIONS = 32
+CONNECTIONS = 256
 PLACED_PER_S = 400.0
 ON_BOARD = """
     SELECT conversation, sum(version), count(*) FROM calls_call WHERE conversation IN
