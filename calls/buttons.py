@@ -3,7 +3,7 @@
 call, its newest commands --slots--> what each place asks for now, or why it cannot
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from calls import fold, listening
 from calls.commands import LANES, why_not
@@ -11,8 +11,7 @@ from calls.fragments import NOBODY, href
 from calls.models import LISTEN, REASONS, Call, Command, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One place in the row of buttons: what it asks for now, or why it cannot."""
 
     place: str

@@ -28,7 +28,9 @@ def frame(event: str, text: str) -> bytes:
 
 def lines(text: str) -> bytes:
     """Return a text as data of an event: each of its lines is one of them."""
-    each = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    each = text.split("\n")
     return "\n".join(f"data: {line}" for line in each).encode()
 
 
