@@ -43,9 +43,9 @@ def _begin(stack: ExitStack, within_s: float) -> None:
 
 def _patience(wanted_ms: int) -> int:
     """Set how long SQLite itself waits; return how long it did."""
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA busy_timeout")
-        (was,) = cursor.fetchone()
-        if was != wanted_ms:
-            cursor.execute(f"PRAGMA busy_timeout = {wanted_ms}")
+    connection.ensure_connection()
+    file = connection.connection
+    ((was,),) = file.execute("PRAGMA busy_timeout")
+    if was != wanted_ms:
+        file.execute(f"PRAGMA busy_timeout = {wanted_ms}")
     return int(was)

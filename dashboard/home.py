@@ -14,7 +14,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
+from django.template.loader import get_template
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -79,7 +79,7 @@ def home(request: HttpRequest) -> HttpResponse:
     wanted = [conversation for conversation in everything if asked.wants(conversation)]
     rows = [board.row(conversation, control=control) for conversation in wanted]
     counted = counts(conversation.tiles for conversation in everything)
-    status = status_html(now=now, operate=operate, is_empty=not counted[ALL])
+    status = statuses([operate], now=now, is_empty=not counted[ALL])[operate]
     if control or operate:
         problems.count(request.user)  # the page's header tells it
     return render(
@@ -153,19 +153,19 @@ def counts(tiles: Iterable[Collection[str]]) -> dict[str, int]:
     return {name: counted[name] for name in TILES}
 
 
-def status_html(*, now: datetime, operate: bool, is_empty: bool = False) -> str:
-    """Render what is wrong, and calls being placed; at most nine queries."""
-    return render_to_string(
-        "calls/_status.html",
-        {
-            "notices": notices(now=now),
-            "dials": wishes.dials(since=now - DIALS_STAY),
-            "is_empty": is_empty,
-            "last_webhook": _last_webhook() if is_empty else None,
-            "operate": operate,
-            "now": now,
-        },
-    )
+def statuses(
+    operates: Collection[bool], *, now: datetime, is_empty: bool = False
+) -> dict[bool, str]:
+    """Render what is wrong, and calls being placed, for who may operate or not; nine queries."""
+    shown = {
+        "notices": notices(now=now),
+        "dials": wishes.dials(since=now - DIALS_STAY),
+        "is_empty": is_empty,
+        "last_webhook": _last_webhook() if is_empty else None,
+        "now": now,
+    }
+    template = get_template("calls/_status.html")
+    return {operate: template.render({**shown, "operate": operate}) for operate in operates}
 
 
 def _last_webhook() -> datetime | None:

@@ -135,10 +135,8 @@ class Screen:
         if is_due:
             self.status_due = time.monotonic() + STATUS_GAP_S
         wanted = operates if is_due else operates - self.statuses.keys()
-        return self.statuses | {
-            operate: home.status_html(now=now, operate=operate, is_empty=is_empty)
-            for operate in wanted
-        }
+        new = home.statuses(wanted, now=now, is_empty=is_empty) if wanted else {}
+        return self.statuses | new
 
     def whole(self, client: Client) -> bytes:
         """Return everything a client should see."""

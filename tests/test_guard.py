@@ -422,7 +422,7 @@ def test_a_refusal_calls_a_person_once_and_loudly(desk, sam, simulator):
         it for it in notices.notices(now=timezone.now()) if it.title.startswith("A recording")
     ]
     assert (notice.level, "Not possible now" in notice.text) == ("danger", True)
-    status = home.status_html(now=timezone.now(), operate=False)
+    status = home.statuses([False], now=timezone.now())[False]
     assert "A recording is still paused." in status
     assert needs(desk) == "Still paused, Resume recording: failed"
 

@@ -334,7 +334,9 @@ def test_the_last_event_id_of_a_browser_changes_nothing(watch, sam):
 
 def test_the_counts_are_sent_when_they_change_and_not_before(watch, sam, monkeypatch):
     words = ["1 live"]
-    monkeypatch.setattr(screen.home, "status_html", lambda **more: words[0])
+    monkeypatch.setattr(
+        screen.home, "statuses", lambda operates, **more: dict.fromkeys(operates, words[0])
+    )
     call = call_row()
     stream = watch(sam)
     assert stream.next("status") == "1 live"
@@ -348,7 +350,9 @@ def test_the_counts_are_sent_when_they_change_and_not_before(watch, sam, monkeyp
 
 
 def test_operators_get_their_own_counts(watch, sam, olga, monkeypatch):
-    monkeypatch.setattr(screen.home, "status_html", lambda **more: f"{more['operate']}")
+    monkeypatch.setattr(
+        screen.home, "statuses", lambda operates, **more: {it: f"{it}" for it in operates}
+    )
 
     assert watch(sam).next("status") == "False"
     assert watch(olga).next("status") == "True"

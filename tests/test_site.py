@@ -376,7 +376,7 @@ def test_an_empty_board_says_what_makes_calls_appear(client, lee, settings, deli
 def test_the_status_is_the_same_in_the_page_and_in_the_stream(client, lee):
     client.force_login(lee)
 
-    assert home.status_html(now=timezone.now(), operate=False).strip() in body(client.get("/"))
+    assert home.statuses([False], now=timezone.now())[False].strip() in body(client.get("/"))
 
 
 # What is wrong
