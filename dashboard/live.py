@@ -14,6 +14,7 @@ gzip, the board is sent compressed; rows carry no secret of a session that its s
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any
@@ -93,7 +94,8 @@ async def _admit(session_key: str) -> Audience | None:
 async def _show(client: Client, receive: Receive, send: Send) -> None:
     """Feed a client until it leaves, stalls, or the hub ends it."""
     hub.join(client)
-    work = [asyncio.create_task(_feed(client, send)), asyncio.create_task(_left(receive))]
+    ways = (_feed(client, send), _left(receive), _stalled(client))
+    work = [asyncio.create_task(way) for way in ways]
     try:
         await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -108,11 +110,17 @@ async def _feed(client: Client, send: Send) -> None:
     if client.is_packed:
         text = HEAD + pack(text)[0]
     while text != END:
-        message = {"type": "http.response.body", "body": text, "more_body": True}
-        async with asyncio.timeout(STALLED_S):
-            await send(message)
+        client.sends_since = time.monotonic()
+        await send({"type": "http.response.body", "body": text, "more_body": True})
+        client.sends_since = None
         text = await client.queue.get()
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _stalled(client: Client) -> None:
+    """Wait until it has taken no byte for long. A timer around each send would cost more."""
+    while client.sends_since is None or time.monotonic() < client.sends_since + STALLED_S:
+        await asyncio.sleep(STALLED_S / 3)
 
 
 async def _left(receive: Receive) -> None:

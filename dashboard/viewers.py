@@ -63,6 +63,7 @@ class Client:
         self.conversation = conversation  # the one whose changes matter; "" for the whole board
         self.is_behind = True  # the next look sends everything
         self.is_over = False
+        self.sends_since: float | None = None  # by the monotonic clock; None: it has everything
         self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
 
     def offer(self, sent: bytes) -> None:
