@@ -25,11 +25,6 @@ LATE = timedelta(seconds=10)  # a caption may be told so long after the recordin
 LONGEST_MS = 5_000  # our choice, for a line of which only the end is known
 CHANNELS = {"inbound": 0, "outbound": 1}
 
-READ = (  # what the best is chosen by, and its sentences
-    *("call", "recording", "recording_key"),
-    *("source", "timing", "revision", "text", "segments"),
-)
-
 Timing, Source = Transcript.Timing, Transcript.Source
 
 
@@ -76,14 +71,12 @@ def best(recording: Recording) -> Transcript | None:
     return best_of([recording]).get(recording.pk)
 
 
-def best_of(
-    recordings: Iterable[Recording], *, only: Sequence[str] = ()
-) -> dict[UUID, Transcript]:
-    """Return the best text of each recording that has one, or some columns of it; one query."""
+def best_of(recordings: Iterable[Recording]) -> dict[UUID, Transcript]:
+    """Return the best text of each recording that has one; one query."""
     asked = list(recordings)
     calls = {recording.call_id for recording in asked}
     # a text of a recording is of its call too
-    texts = Transcript.objects.filter(call__in=calls).exclude(text="").only(*only)
+    texts = Transcript.objects.filter(call__in=calls).exclude(text="")
     attached: defaultdict[UUID, list[Transcript]] = defaultdict(list)
     unclaimed: defaultdict[int | UUID, list[Transcript]] = defaultdict(list)
     for transcript in texts:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from recordings import listing
 from recordings.listing import Page
-from recordings.models import Comment, Recording, Tag, Tagging
+from recordings.models import Comment, Recording, State, Tag, Tagging
 from recordings.search.extract import Extract
 from tests.test_recording_pages import LIST, STARTED, make
 
@@ -149,6 +149,8 @@ def test_as_many_queries_for_many_rows_as_for_one(lee_in):
         recording = make(flagged=True, reviewed=True, paused=True)
         tag(recording, "refund")
         comment(recording)
+    for state in State.values:
+        make(state=state, failures=2, attempts=1, due_at=timezone.now(), ended_at=timezone.now())
     assert count() == few
 
 

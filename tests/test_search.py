@@ -217,6 +217,14 @@ def test_a_timed_sentence_tells_its_moment_and_another_none(lee):
     assert extracts[plain.pk].at_s is None
 
 
+def test_a_sentence_that_is_timed_later_tells_its_moment_then(lee):
+    recording = make(said="A refund.")
+    timed = [{"text": "A refund.", "start_ms": 1_500, "end_ms": 2_000}]
+    Transcript.objects.update(segments=timed)
+    index(recording.pk)
+    assert page(lee, q="refund").extracts[recording.pk].at_s == 1.5
+
+
 def test_a_long_sentence_is_cut_around_its_mark(lee):
     long = "blah " * 100 + "refund " + "blah " * 100
     say(make(), long, [{"text": long, "start_ms": 0}])

@@ -11,8 +11,8 @@ from dashboard import folder
 from dashboard.bench import library, questions
 from dashboard.seeding import load, sounds
 from recordings import storage
-from recordings.models import Recording, Review, SearchText, Tagging, Transcript
-from recordings.search.index import document_of
+from recordings.models import Recording, Review, SearchText, Spoken, Tagging, Transcript
+from recordings.search.index import texts_of
 from tests.findable import found, page
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,9 @@ def test_a_seeded_library_is_complete_and_searchable(lee):
     assert states["stored"] > 350
     assert not Recording.objects.filter(due_at__isnull=False).exists()  # nobody fetches them
     for recording in Recording.objects.select_related("call")[:40]:
-        assert recording.text.document.rstrip() == document_of(recording).rstrip()
+        text, lines = texts_of(recording)
+        assert recording.text.document.rstrip() == text.rstrip()
+        assert recording.spoken.lines == lines
         assert recording.text.place == recording.place
         assert recording.has_transcript == recording.transcripts.exists()
     for tagging in Tagging.objects.select_related("recording"):
@@ -54,7 +56,7 @@ def test_the_same_seed_is_the_same_library_and_more_of_it_is_another(lee):
     seed(50)
     assert Recording.objects.count() == 100
     Tagging.objects.all().delete()
-    for model in (Review, Transcript, SearchText, Recording, Call):
+    for model in (Review, Transcript, SearchText, Spoken, Recording, Call):
         model.objects.all().delete()
     seed(50)
     assert set(Recording.objects.values_list("pk", flat=True)) == first

@@ -20,7 +20,7 @@ from django.db import connection, models, transaction
 
 from calls.models import Call
 from dashboard.seeding.rows import TAG_COLOURS, TAGS, Centre, Seed, Sound, Values
-from recordings.models import Recording, Review, SearchText, Tag, Tagging, Transcript
+from recordings.models import Recording, Review, SearchText, Spoken, Tag, Tagging, Transcript
 from recordings.search import schema
 from recordings.search.document import as_kept
 
@@ -144,6 +144,7 @@ def _make(job: Job) -> Rows:
         rows(Recording, (seed.recording for seed in seeds)),
         rows(Transcript, (seed.transcript for seed in seeds if seed.transcript)),
         rows(SearchText, (_kept(seed.text, job.vendor) for seed in seeds)),
+        rows(Spoken, (seed.text for seed in seeds)),
         rows(Review, (seed.review for seed in seeds if seed.review)),
         rows(
             Tagging, (_tagging(seed, job.tags[seed.tag]) for seed in seeds if seed.tag is not None)

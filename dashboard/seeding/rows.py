@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from dashboard.seeding.talk import SURNAMES, Sentence, conversation
 from recordings.models import State, place_of
-from recordings.search.document import document
+from recordings.search.document import document, lines
 
 AGENTS = [f"sip:agent{number}@example-cc.sip.telnyx.com" for number in range(10, 410)]
 LINES = [f"+1800555{number:04}" for number in range(100, 112)]
@@ -176,6 +176,7 @@ class Centre:
                 "recording": pk,
                 "place": recording["place"],
                 "document": document(text, addresses, str(call["caller_name"])),
+                "lines": lines((each.text, each.start_ms) for each in said),
             },
             self._review(pk, end, flagged=flagged, reviewed=reviewed),
             int(len(TAGS) * chance.random() ** 3) if chance.random() < 0.12 else None,

@@ -1,5 +1,6 @@
 """The rows of recordings, a module for each thought."""
 
+from recordings.models.among import Among
 from recordings.models.asking import Backfill, Sweep
 from recordings.models.notes import Comment, Review, Tag, Tagging
 from recordings.models.personal import Export, Listening, SavedView
@@ -15,11 +16,12 @@ from recordings.models.recording import (
     numbers,
     place_of,
 )
-from recordings.models.search import SearchText
+from recordings.models.search import SearchText, Spoken
 from recordings.models.transcript import Caption, Revision, Transcript
 
 __all__ = [
     "LENGTHS_MS",
+    "Among",
     "Backfill",
     "Caption",
     "Comment",
@@ -32,6 +34,7 @@ __all__ = [
     "Revision",
     "SavedView",
     "SearchText",
+    "Spoken",
     "State",
     "Sweep",
     "Tag",

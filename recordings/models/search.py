@@ -1,4 +1,4 @@
-"""What the search looks through: one narrow row for every recording."""
+"""What the search looks through and what it shows of it: two narrow rows for every recording."""
 
 from django.db import models
 
@@ -19,3 +19,18 @@ class SearchText(models.Model):
 
     def __str__(self) -> str:
         return f"Search text of {self.recording_id}"  # not the text: operators may not read it
+
+
+class Spoken(models.Model):
+    """The sentences of a recording, of which a page shows one; `index` keeps them right as well.
+
+    Not with the searched text: PostgreSQL keeps that out of its rows, and fifty of those take it
+    as long to find as all else on a page.
+    """
+
+    place = models.BigAutoField(primary_key=True)  # as above
+    recording = models.OneToOneField(Recording, models.CASCADE, related_name="spoken")
+    lines = models.TextField(blank=True)  # see `recordings.search.document`
+
+    def __str__(self) -> str:
+        return f"What was said in {self.recording_id}"

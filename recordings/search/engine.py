@@ -211,6 +211,8 @@ class _Search:
         keys: list[Key] = []
         wanted = most if self.limits.counts_all else enough
         size, looked_at = min(self.limits.first_batch, wanted + wanted // 2), 0
+        if self.limits.counts_all:
+            size = min(wanted, self.limits.largest_batch)
         while True:
             step = batch(after, size)
             keys += step.keys
@@ -346,7 +348,7 @@ class _Lengths(_Search):
 
     def _few(self, probe: Probe) -> Found:
         places = self.rest(probe.source).keep(probe.places)
-        known = Recording.objects.order_by().filter(place__in=places, duration_ms__isnull=False)
+        known = Recording.objects.order_by().filter(place__among=places, duration_ms__isnull=False)
         lengths = known.values_list("duration_ms", "place")
         keys: list[Key] = sorted(
             ((ms or 0, place) for ms, place in lengths), reverse=self.chosen.longest_first

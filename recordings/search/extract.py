@@ -3,15 +3,13 @@
 Only for the rows of a page: it reads the text as it is, not the index.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from recordings import said
-from recordings.models import Caption, Recording
+from recordings.search.document import Line, read_lines
 from recordings.search.query import STEM, Clause, Run
 from recordings.search.words import spans, stem, words
-from recordings.sentences import Sentence
 
 LONGEST = 220  # characters; of a longer sentence, the part around the first mark
 BEFORE = 60
@@ -32,45 +30,35 @@ class Extract:
 Mark = tuple[int, int]
 
 
-def extracts(recordings: Sequence[Recording], clauses: Sequence[Clause]) -> dict[UUID, Extract]:
-    """Return for each recording the sentence that meets most clauses, where one does."""
+def extracts(lines: Mapping[UUID, str | None], clauses: Sequence[Clause]) -> dict[UUID, Extract]:
+    """Return for each recording with lines the sentence that meets most clauses, if one does."""
     runs = [(clause.said, clause.begins) for clause in clauses if clause.is_wanted and clause.said]
     found: dict[UUID, Extract] = {}
     if not runs:
         return found
-    for recording, sentences in _said(recordings):
-        if extract := _best(sentences, runs):
-            found[recording.pk] = extract
+    for recording, kept in lines.items():
+        if kept and (extract := _best(read_lines(kept), runs)):
+            found[recording] = extract
     return found
-
-
-def _said(recordings: Sequence[Recording]) -> Iterator[tuple[Recording, Sequence[Sentence]]]:
-    best = said.best_of(recordings, only=said.READ)
-    calls = {recording.call_id for recording in recordings if recording.pk not in best}
-    captioned = set(Caption.objects.filter(call__in=calls).values_list("call", flat=True))
-    for recording in recordings:
-        if recording.pk in best:
-            yield recording, said.sentences_of(best[recording.pk])
-        elif recording.call_id in captioned:
-            yield recording, said.lines(recording)
 
 
 Runs = list[tuple[tuple[Run, ...], bool]]
 
 
-def _best(sentences: Iterable[Sentence], runs: Runs) -> Extract | None:
-    best: tuple[int, Sentence] | None = None
-    for sentence in sentences:
-        spoken = words(sentence.text)
+def _best(lines: Iterable[Line], runs: Runs) -> Extract | None:
+    most, best = 0, None
+    for line in lines:
+        spoken = words(line[0])
         met = sum(any(_found(spoken, *each)) for each in runs)
-        if met and (best is None or met > best[0]):
-            best = (met, sentence)
+        if met > most:
+            most, best = met, line
         if met == len(runs):
             break
     if best is None:
         return None
-    _, sentence = best
-    return Extract(_parts(sentence.text, _marks(sentence.text, runs)), sentence.start_s)
+    text, start_ms = best
+    at_s = None if start_ms is None else start_ms / 1000
+    return Extract(_parts(text, _marks(text, runs)), at_s)
 
 
 def _marks(text: str, runs: Runs) -> list[Mark]:

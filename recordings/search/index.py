@@ -3,14 +3,15 @@
 index(recording_id)        rebuild(after=...) for all, in batches, from where it stopped
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from recordings import said
-from recordings.models import Recording, SearchText
-from recordings.search.document import as_kept, document
+from recordings.models import Recording, SearchText, Spoken
+from recordings.search.document import as_kept, document, lines
+from recordings.sentences import Sentence, joined
 
 BATCH = 500
 
@@ -23,24 +24,37 @@ def index(recording_id: UUID) -> None:
         recording = held.filter(pk=recording_id).first()
         if recording is None:
             return
-        document = as_kept(document_of(recording), connection.vendor)
-        old = SearchText.objects.filter(recording=recording)
-        if old.filter(place=recording.place, document=document).exists():
-            return
-        old.delete()
-        SearchText.objects.create(place=recording.place, recording=recording, document=document)
+        text, lines = texts_of(recording)
+        _keep(SearchText, recording, document=as_kept(text, connection.vendor))
+        _keep(Spoken, recording, lines=lines)
 
 
-def document_of(recording: Recording) -> str:
-    """Return the searched text of a recording as it should be."""
+def _keep(model: type[SearchText] | type[Spoken], recording: Recording, **columns: str) -> None:
+    """Put another row in the place of a recording's, if it changed."""
+    old = model.objects.filter(recording=recording)
+    if old.filter(place=recording.place, **columns).exists():
+        return
+    old.delete()
+    model.objects.create(place=recording.place, recording=recording, **columns)
+
+
+def texts_of(recording: Recording) -> tuple[str, str]:
+    """Return the searched text of a recording as it should be, and its lines."""
     addresses = [recording.from_number, recording.to_number, recording.agent]
-    return document(words_of(recording), addresses, recording.call.caller_name)
+    words, sentences = _said(recording)
+    return (
+        document(words, addresses, recording.call.caller_name),
+        lines((each.text, each.start_ms) for each in sentences),
+    )
 
 
-def words_of(recording: Recording) -> str:
-    """Return what was said: the best text, else the captions."""
+def _said(recording: Recording) -> tuple[str, Sequence[Sentence]]:
+    """Return what was said, as words and as sentences: the best text, else the captions."""
     best = said.best(recording)
-    return best.text if best else "\n".join(line.text for line in said.lines(recording))
+    if best is not None:
+        return best.text, said.sentences_of(best)
+    captions = said.lines(recording)
+    return joined(captions), captions
 
 
 def rebuild(*, after: int = -1) -> Iterator[int]:

@@ -13,10 +13,11 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import OperationalError, connection
+from django.db.models import Case, OuterRef, Q, Subquery, When
 
 from access.policies import Right, may
 from recordings.filters import Filters, Invalid, cursor
-from recordings.models import Recording, State, moment_of
+from recordings.models import Recording, Spoken, State, moment_of
 from recordings.search.engine import COUNTING, LIMITS, Limits, matching, search
 from recordings.search.extract import Extract, extracts
 from recordings.search.query import parse
@@ -28,13 +29,16 @@ HARDEST_S = 5.0  # no statement takes longer; PostgreSQL's own limit is set with
 PATIENT = replace(LIMITS, seconds=2.0, count_seconds=0.0, counted=CHUNK)
 HURRIED = replace(LIMITS, count_seconds=0.0, counted=50)  # nobody reads the count
 OPPOSITE = {"newest": "oldest", "oldest": "newest", "longest": "shortest", "shortest": "longest"}
-# What a row of the list tells of a stored recording. Of the others it tells more, and reads all;
-# each time of a row costs PostgreSQL's driver as much as ten other columns.
+# What a row of the list tells of a recording, but when it started, which its place tells; and the
+# times of one that is not stored. Each time costs PostgreSQL's driver as much as ten columns.
 SHOWN = (
-    *("place", "call", "recording_id", "state", "started_at", "start_inferred", "duration_ms"),
-    *("from_number", "to_number", "agent", "has_transcript", "flagged", "reviewed", "paused"),
-    *("ended_paused", "pause_unverified"),
+    *("place", "state", "reason", "failures", "attempts", "due_at", "start_inferred"),
+    *("duration_ms", "from_number", "to_number", "agent", "has_transcript", "flagged"),
+    *("reviewed", "paused", "ended_paused", "pause_unverified"),
 )
+TIMES = ("since", "announced_at", "ended_at")
+UNSTORED = {f"unstored_{name}": Case(When(~Q(state=State.STORED), then=name)) for name in TIMES}
+LINES = Subquery(Spoken.objects.filter(place=OuterRef("place")).values("lines"))
 STEPS = 100_000  # of SQLite's machine, between two looks at the clock: some milliseconds
 
 
@@ -61,10 +65,10 @@ def find(
     user: User | AnonymousUser, chosen: Filters, *, limit: int = LIMIT, limits: Limits = LIMITS
 ) -> Page:
     """Return the page of a list that a person asked for. Raises Invalid."""
-    may_read = may(user, Right.LISTEN)
+    has_words = chosen.wants_words and may(user, Right.LISTEN)
     with _bounded():
         found = search(user, chosen, size=limit, limits=limits)
-        recordings = _shown(user, found.places, chosen)
+        recordings = _shown(user, found.places, with_lines=has_words)
     reached = found.after if found.is_partial else None
     return Page(
         recordings=recordings,
@@ -73,8 +77,8 @@ def find(
         after="" if found.after is None else cursor(found.after),
         searched_to=None if reached is None or chosen.by_length else moment_of(reached[-1]),
         searched_to_s=reached[0] / 1000 if reached and chosen.by_length else None,
-        extracts=extracts(recordings, parse(chosen.q)) if chosen.wants_words and may_read else {},
-        words_left_out=chosen.wants_words and not may_read,
+        extracts=_extracts(recordings, chosen) if has_words else {},
+        words_left_out=chosen.wants_words and not has_words,
     )
 
 
@@ -120,19 +124,29 @@ def _rows(user: User | AnonymousUser, places: list[int]) -> list[Recording]:
     if not places:
         return []
     visible = Recording.objects.visible_to(user).order_by()
-    by_place = {recording.place: recording for recording in visible.filter(place__in=places)}
+    by_place = {recording.place: recording for recording in visible.filter(place__among=places)}
     return [by_place[place] for place in places if place in by_place]
 
 
-def _shown(user: User | AnonymousUser, places: list[int], chosen: Filters) -> list[Recording]:
+def _shown(user: User | AnonymousUser, places: list[int], *, with_lines: bool) -> list[Recording]:
     """Return the recordings of these places with what the list shows of them."""
-    if chosen.state not in ("", State.STORED):
-        return _rows(user, places)
-    visible = Recording.objects.visible_to(user).order_by().only(*SHOWN)
-    by_place = {recording.place: recording for recording in visible.filter(place__in=places)}
-    others = [place for place in by_place if not by_place[place].is_stored]
-    by_place |= {recording.place: recording for recording in _rows(user, others)}
+    if not places:
+        return []
+    rows = Recording.objects.visible_to(user).order_by().only(*SHOWN).annotate(**UNSTORED)
+    if with_lines:
+        rows = rows.annotate(lines=LINES)
+    by_place = {recording.place: recording for recording in rows.filter(place__among=places)}
+    for recording in by_place.values():
+        recording.started_at = moment_of(recording.place)
+        if not recording.is_stored:
+            for name in TIMES:
+                setattr(recording, name, getattr(recording, f"unstored_{name}"))
     return [by_place[place] for place in places if place in by_place]
+
+
+def _extracts(recordings: list[Recording], chosen: Filters) -> dict[UUID, Extract]:
+    kept = {recording.pk: recording.lines for recording in recordings}  # type: ignore[attr-defined]
+    return extracts(kept, parse(chosen.q))
 
 
 @contextmanager

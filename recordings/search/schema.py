@@ -1,10 +1,10 @@
 """The index of words, which Django's models cannot tell of: its tables and functions.
 
 PostgreSQL  one GIN index over the tokens of a text and the times it belongs to. A search goes from
-            time to time, newest first: of 36 hours, of 25 days where that finds little, then
-            through all the rest where that is not much, by 398 days where it may be. So a common
-            word, a rare one and two that never meet are alike; a planner left alone takes 0.1 s
-            for the first or 12 s for the second.
+            stretch to stretch of time, newest first: of a thousand texts, then as far as what is
+            lacking should be by what was found, then through all the rest where that is not much.
+            So a common word, a rare one and two that never meet are alike; a planner left alone
+            takes 0.1 s for the first or 12 s for the second.
 SQLite      FTS5 whose rowid is how far back a place is, so that its lists begin with the newest:
             it skips well ahead in a list, and badly backwards. Where a common word and a rare
             one meet among a million is found in 0.5 ms; with the place as the rowid, in 12.
@@ -73,48 +73,61 @@ SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   began timestamptz := clock_timestamp();
   step int := CASE WHEN newest THEN -1 ELSE 1 END;
-  shift int := 47; idle int := 0; found int; total int := 0;
-  here bigint; edge bigint; beyond bigint; start bigint; first bigint; last bigint; took float8;
+  found int; total int := 0; shift int;
+  here bigint; edge bigint; beyond bigint; start bigint; first bigint; last bigint;
   need int := CASE WHEN enough = 0 THEN wanted ELSE enough END;
-  dense float8;  -- what was found, by length of time
-  rest boolean := false;
+  texts float8;  -- how many there are, as VACUUM and ANALYZE last counted, if they did
+  stretch float8;  -- of places, to look at next
+  seen float8; remaining float8; most float8; took float8;
   days tsquery;
 BEGIN
   SELECT min(r.place), max(r.place) + 1 INTO first, last FROM recordings_recording r;
   IF first IS NULL THEN RETURN; END IF;
+  SELECT CASE WHEN reltuples < 1 THEN 1e4 ELSE reltuples END INTO texts
+    FROM pg_class WHERE oid = 'recordings_searchtext'::regclass;
   low := greatest(low, first);
   high := least(high, last);
   here := CASE WHEN newest THEN high - 1 ELSE low END;
   start := here;
   beyond := CASE WHEN newest THEN low ELSE high - 1 END;
+  -- of a common word, so many texts hold what is wanted
+  stretch := greatest(few / 2, need * 2) * (last - first) / texts;
   WHILE here >= low AND here < high AND total < wanted LOOP
-    IF rest THEN
+    remaining := abs(here - beyond) + 1;
+    IF stretch > remaining / 2 AND remaining > (last - first) / 2 THEN
       edge := beyond;
-      CASE cardinality(asked) {rest} END CASE;
+      CASE cardinality(asked) {all} END CASE;
     ELSE
-      edge := (here >> shift) << shift;
+      shift := CASE WHEN stretch <= 1::bigint << 51 THEN 47
+                    WHEN stretch <= 1::bigint << 55 THEN 51 ELSE 55 END;
+      edge := here + step * least(stretch, remaining - 1)::bigint;
+      edge := (edge >> shift) << shift;
       IF NOT newest THEN edge := edge + (1::bigint << shift) - 1; END IF;
-      days := '''%' || shift || '.' || (here >> shift) || '''';
+      SELECT string_agg(format('''%%%s.%s''', shift, day), '|') INTO days FROM generate_series(
+        greatest(low, least(here, edge)) >> shift, least(high - 1, greatest(here, edge)) >> shift
+      ) day;
       CASE cardinality(asked) {days} END CASE;
     END IF;
     GET DIAGNOSTICS found = ROW_COUNT;
     total := total + found;
     here := edge + step;
-    -- where little is found, look further at once, yet hardly at more than what is wanted;
-    -- with enough found, go on by steps so small that the clock can end it
-    idle := CASE WHEN found * 16 < wanted - total THEN idle + 1 ELSE 0 END;
+    -- Look as far as what is lacking should be, by what was found so far; the less that was, the
+    -- less is known. Where little is left to be found, look through all the rest. With enough
+    -- found, go on by such steps that the clock can end it.
     IF total < need THEN
-      dense := total::float8 / abs(here - start);
-      IF shift = 51 AND idle >= 1 AND abs(here - start) >> 50 > 0
-         -- two more of these would not do, and all the rest is few: by what was found so far,
-         -- and by what ANALYZE knows, should it have been otherwise in older times
-         AND dense * (1::bigint << 52) < need - total
-         AND dense * abs(here - beyond) <= few
-         AND recordings_estimate(asked) <= 25 * few THEN
-        rest := true;
-      ELSIF idle >= 2 AND shift < 55 THEN
-        shift := shift + 4;
-        idle := 0;
+      seen := abs(here - start);
+      remaining := abs(here - beyond) + 1;
+      stretch := CASE
+        WHEN (total + 2) * remaining / seen <= least(few, greatest(few / 4, 2 * (need - total)))
+          THEN remaining
+        ELSE least(
+          stretch * 16 * greatest(1, total),
+          seen * 1.25 * (need - total) / greatest(0.01, total)
+        ) END;
+      -- not all there is at once, should it have been otherwise in older times
+      most := greatest(1::bigint << 51, 200 * few * (last - first) / texts);
+      IF stretch > most AND recordings_estimate(asked) > 25 * few THEN
+        stretch := most;
       END IF;
     END IF;
     took := extract(epoch FROM clock_timestamp() - began);
@@ -125,7 +138,7 @@ BEGIN
     END IF;
   END LOOP;
 END $$
-""".replace("{rest}", _looks()).replace("{days}", _looks("days"))
+""".replace("{all}", _looks()).replace("{days}", _looks("days"))
 
 
 FORGET = """
@@ -135,12 +148,14 @@ DROP FUNCTION IF EXISTS recordings_find(
 """
 NARROW = "ALTER TABLE recordings_searchtext SET (toast_tuple_target = 128)"
 POSTGRESQL = (
+    "SET LOCAL statement_timeout = 0",  # of a million texts, the index takes minutes
     TOKENS,
     # without a list of pending entries, through which each search would have to go
     "CREATE INDEX searchtext_words ON recordings_searchtext"
     " USING gin (recordings_tokens(place, document)) WITH (fastupdate = off)",
     ESTIMATE,
     FIND,
+    "ANALYZE recordings_searchtext",  # or the estimate would know nothing of words
 )
 
 

@@ -85,10 +85,10 @@ class Check:
     def keep(self, places: list[int]) -> list[int]:
         """Keep, in their order, the places that pass."""
         if self.columns and places:
-            met = Recording.objects.order_by().filter(self.columns, place__in=places)
+            met = Recording.objects.order_by().filter(self.columns, place__among=places)
             places = _kept(places, met.values_list("place", flat=True))
         if self.texts and places:
-            texts = SearchText.objects.filter(self.texts, place__in=places)
+            texts = SearchText.objects.filter(self.texts, place__among=places)
             places = _kept(places, texts.values_list("place", flat=True))
         return places
 
