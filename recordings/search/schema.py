@@ -78,6 +78,8 @@ DECLARE
   need int := CASE WHEN enough = 0 THEN wanted ELSE enough END;
   texts float8;  -- how many there are, as VACUUM and ANALYZE last counted, if they did
   stretch float8;  -- of places, to look at next
+  -- matches, that all are looked at: with several conditions, each list has to be read for that
+  little float8 := few / CASE cardinality(asked) WHEN 1 THEN 4 ELSE 10 END;
   seen float8; remaining float8; most float8; took float8;
   days tsquery;
 BEGIN
@@ -118,7 +120,7 @@ BEGIN
       seen := abs(here - start);
       remaining := abs(here - beyond) + 1;
       stretch := CASE
-        WHEN (total + 2) * remaining / seen <= least(few, greatest(few / 4, 2 * (need - total)))
+        WHEN (total + 2) * remaining / seen <= least(few, greatest(little, 2 * (need - total)))
           THEN remaining
         ELSE least(
           stretch * 16 * greatest(1, total),
