@@ -78,9 +78,7 @@ DECLARE
   need int := CASE WHEN enough = 0 THEN wanted ELSE enough END;
   texts float8;  -- how many there are, as VACUUM and ANALYZE last counted, if they did
   stretch float8;  -- of places, to look at next
-  -- matches, that all are looked at: with several conditions, each list has to be read for that
-  little float8 := few / CASE cardinality(asked) WHEN 1 THEN 4 ELSE 10 END;
-  seen float8; remaining float8; most float8; took float8;
+  seen float8; remaining float8; little float8; most float8; took float8;
   days tsquery;
 BEGIN
   SELECT min(r.place), max(r.place) + 1 INTO first, last FROM recordings_recording r;
@@ -119,6 +117,9 @@ BEGIN
     IF total < need THEN
       seen := abs(here - start);
       remaining := abs(here - beyond) + 1;
+      -- with several conditions, or a range of days, more lists are read than that of the matches
+      little := CASE WHEN cardinality(asked) = 1 AND remaining > (last - first) / 2
+        THEN few / 4 ELSE few / 10 END;
       stretch := CASE
         WHEN (total + 2) * remaining / seen <= least(few, greatest(little, 2 * (need - total)))
           THEN remaining
