@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from recordings.models import Caption, SearchText, Transcript
+from recordings.models import Caption, Recording, SearchText, Transcript
 from recordings.search import schema
 from recordings.search.index import index, rebuild
 from recordings.search.words import spans, words
@@ -178,6 +178,14 @@ def test_indexing_again_changes_nothing(lee, django_assert_num_queries):
     before = SearchText.objects.values().get()
     index(recording.pk)
     assert SearchText.objects.values().get() == before
+
+
+def test_many_places_are_one_value_of_a_statement(db):
+    first, _, last = [make(started_at=STARTED + timedelta(n)) for n in range(3)]
+    asked = Recording.objects.filter(place__among=[first.place, last.place, 7])
+    assert set(asked) == {first, last}
+    assert len(asked.query.sql_with_params()[1]) == 1
+    assert not Recording.objects.filter(place__among=[]).exists()
 
 
 # Marks

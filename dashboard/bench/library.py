@@ -5,11 +5,11 @@ counts that follow a page. Every run asks for other values. The libraries are se
 sounds, and dropped in the end; or they are named, and only read.
 
 How a class grows is told twice. Among 10,000 recordings an agent said a word in 11 of them, among
-a million in more than a page holds, and to read 50 rows with what was said in them is four times
-the work of 11, however they were found. So beside the growth of the pages as they come stands the
-growth row for row: the k-th fullest page of the large library is counted with as many rows as the
-k-th fullest of the small one, and with all of the search. The target is for the pages as they
-come; the other column tells how much of a miss is rows.
+a million in more than a page holds, and to read 50 rows with what was said in them is two to three
+times the work of 11, however they were found. So beside the growth of the pages as they come
+stands the growth row for row: the k-th fullest page of the large library is counted with as many
+rows as the k-th fullest of the small one, and with all of the search. The target is for the pages
+as they come; the other column tells how much of a miss is rows.
 """
 
 import json
