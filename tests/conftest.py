@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from nacl.signing import SigningKey
 
 from calls import contacts, events, intake, passing, recall, ring, rules
 from calls.line import telnyx
-from tests import ready
+from tests import passes, ready
 from tests.buckets import bucket, place, s3  # noqa: F401  (fixtures)
 
 pytest_plugins = ["tests.stage"]
@@ -30,7 +31,6 @@ slow = [HealthCheck.too_slow]
 settings.register_profile("any machine", deadline=None, suppress_health_check=slow)
 settings.load_profile("any machine")
 
-DATABASE = {"db", "transactional_db"}
 LONG = (
     *("test_fetch_kills", "test_truth", "test_alignment", "test_run", "test_asgi", "test_faults"),
     *("test_settings", "test_holdings", "test_timing", "test_guard"),
@@ -45,20 +45,21 @@ def pytest_collection():
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(50_000, 20, 100)  # 4 % of everything, for 50 MB
         gc.enable()
 
 
 def pytest_collection_modifyitems(config, items):
     """Begin with the files that take longest, so that no process of the suite ends alone.
 
-    The second pass leaves out what touches no database: it would be the same again.
+    What the second pass leaves out, passes.py says.
     """
     items.sort(
         key=lambda item: (item.get_closest_marker("journey") is None, item.path.stem not in LONG)
     )
-    if connection.vendor == "sqlite":
+    if passes.IS_FIRST:
         return
-    again = [item for item in items if touches_a_database(item)]
+    again = [item for item in items if passes.is_again(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in again])
     items[:] = again
 
@@ -78,26 +79,21 @@ def django_db_setup(django_db_setup):
     TransactionTestCase._fixture_teardown = lambda case: delete_rows()
 
 
+@cache
+def tables():
+    """Return the tables, but for the content types, which flush would make anew."""
+    names = connection.introspection.django_table_names(only_existing=True)
+    return [connection.ops.quote_name(it) for it in names if it != "django_content_type"]
+
+
 def delete_rows():
-    """Empty the tables, but for the content types, which flush would make anew."""
-    quote = connection.ops.quote_name
-    tables = [
-        quote(table)
-        for table in connection.introspection.django_table_names(only_existing=True)
-        if table != "django_content_type"
-    ]
+    """Empty the tables."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(f'EXISTS (SELECT 1 FROM {it})' for it in tables)}")
-        filled = [it for it, has_rows in zip(tables, cursor.fetchone(), strict=True) if has_rows]
+        cursor.execute(f"SELECT {', '.join(f'EXISTS (SELECT 1 FROM {it})' for it in tables())}")
+        filled = [it for it, has_rows in zip(tables(), cursor.fetchone(), strict=True) if has_rows]
         with transaction.atomic():  # a reference is looked at when it ends
             for table in filled:
                 cursor.execute(f"DELETE FROM {table}")
-
-
-def touches_a_database(item):
-    is_case = item.cls is not None and issubclass(item.cls, TransactionTestCase)
-    is_marked = item.get_closest_marker("django_db") is not None
-    return is_case or is_marked or not DATABASE.isdisjoint(item.fixturenames)
 
 
 PAYLOADS = Path(__file__).parent / "payloads"

@@ -328,6 +328,25 @@ def test_a_call_that_telnyx_does_not_tell_of_is_in_doubt_since_then(deliver):
 # An outage
 
 
+def test_pages_of_lost_webhooks_are_read_before_stories_which_they_then_tell(world, monkeypatch):
+    monkeypatch.setattr("calls.telnyx.wire.PAGE_ROWS", 5)
+    calls = [world.call() for _ in range(3)]
+    for ids in calls:
+        given_up(world, ids, 3)
+    asked = []
+    answer = asking._story
+    monkeypatch.setattr(asking, "_story", lambda it: asked.append(it.leg) or answer(it))
+
+    asking.begin()
+    while asking.ask_due():
+        events.apply_due()
+
+    legs = {ids["call_leg_id"] for ids in calls}
+    assert Call.objects.filter(call_leg_id__in=legs, line="bridged").count() == 3
+    assert legs.isdisjoint(asked)
+    assert not Question.objects.filter(name__startswith="leg:").exists()
+
+
 def test_400_webhooks_that_failed_while_the_desk_was_down_are_all_there_after_its_start(
     world, monkeypatch
 ):
@@ -354,22 +373,3 @@ def test_400_webhooks_that_failed_while_the_desk_was_down_are_all_there_after_it
         for call in Call.objects.filter(call_leg_id__in=legs)
     }
     assert here == {key: truth[key] for key in legs}
-
-
-def test_pages_of_lost_webhooks_are_read_before_stories_which_they_then_tell(world, monkeypatch):
-    monkeypatch.setattr("calls.telnyx.wire.PAGE_ROWS", 5)
-    calls = [world.call() for _ in range(3)]
-    for ids in calls:
-        given_up(world, ids, 3)
-    asked = []
-    answer = asking._story
-    monkeypatch.setattr(asking, "_story", lambda it: asked.append(it.leg) or answer(it))
-
-    asking.begin()
-    while asking.ask_due():
-        events.apply_due()
-
-    legs = {ids["call_leg_id"] for ids in calls}
-    assert Call.objects.filter(call_leg_id__in=legs, line="bridged").count() == 3
-    assert legs.isdisjoint(asked)
-    assert not Question.objects.filter(name__startswith="leg:").exists()

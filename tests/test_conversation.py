@@ -11,6 +11,7 @@ from calls.models import Call, Command
 from recordings.models import Recording
 from tests.conftest import leg
 from tests.findable import found
+from tests.passes import some
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +37,7 @@ def events(customer, agent):
     }
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+@pytest.mark.parametrize("order", some(itertools.permutations(range(4)), 6))
 def test_the_agent_is_named_in_whatever_order_the_events_come(deliver, sam, order):
     told = list(events(*legs()).values())
     for place in order:

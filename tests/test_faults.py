@@ -20,6 +20,7 @@ from calls.line import telnyx
 from calls.models import CONFIRMED_BY_WEBHOOK, Call, Command, Kind, Question, WebhookEvent
 from simulator.core import CONNECTION_ID
 from tests.conftest import Simulator
+from tests.passes import some
 from tests.simulator_rig import Receiver
 
 pytestmark = pytest.mark.django_db
@@ -222,11 +223,11 @@ class Desk:
 
 @pytest.fixture
 def desks(line, inbox, sam):
-    """Return a desk for each kind."""
+    """Return a desk for each kind, in the second pass for some."""
     inbox.got = []
 
     def ready(kinds=COMMANDS):
-        placed = [Desk(line, inbox, sam, kind) for kind in kinds]
+        placed = [Desk(line, inbox, sam, kind) for kind in some(kinds, 6)]
         return [desk.get_ready() for desk in placed]
 
     return ready

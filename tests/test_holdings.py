@@ -18,6 +18,7 @@ from recordings.models import Recording, Sweep
 from simulator import calling
 from simulator.core import CONNECTION_ID
 from tests.holdings import Past
+from tests.passes import some
 from tests.store import BUCKET
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -422,7 +423,7 @@ class Chance:
             self.told += [body] * self.dice.choice([0, 1, 1, 2])
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", some(range(40), 8))
 def test_every_accepted_start_ends_in_exactly_one_outcome(past, seed):
     story = Chance(past, seed)
     story.play()

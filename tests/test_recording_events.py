@@ -12,6 +12,7 @@ from calls.models import Call, Command, WebhookEvent
 from recordings import fetch
 from recordings.models import Caption, Recording, Transcript
 from tests.conftest import leg
+from tests.passes import some
 
 pytestmark = pytest.mark.django_db
 
@@ -210,7 +211,7 @@ def test_an_error_of_a_recording_that_has_its_file_changes_nothing(deliver):
     assert [recording.state for recording in Recording.objects.all()] == ["announced"]
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(["error", "one", "two"])))
+@pytest.mark.parametrize("order", some(itertools.permutations(["error", "one", "two"]), 2))
 @pytest.mark.parametrize(("starts", "states"), [(3, 3), (2, 2), (0, 3)])
 def test_errors_and_files_add_up_in_whatever_order_they_come(deliver, order, starts, states):
     ids = leg()

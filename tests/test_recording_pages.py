@@ -14,8 +14,9 @@ from access import audit
 from access.models import AuditRow
 from calls.models import Call, Command, WebhookEvent
 from recordings import storage
-from recordings.models import Caption, Recording, Transcript, numbers
+from recordings.models import Caption, Recording, SearchText, Transcript, numbers
 from recordings.peaks import HEADER, peaks
+from recordings.search.document import as_kept, document
 from recordings.search.index import index
 from tests.store import wav
 
@@ -54,7 +55,11 @@ def make(call=None, *, parties=("+12125550100", "+18005550101"), **more):
     recording = Recording.objects.create(
         call=call or make_call(), **numbers(*parties), **(given | more)
     )
-    index(recording.pk)
+    addresses = (recording.from_number, recording.to_number, recording.agent)
+    found_by = document("", addresses, recording.call.caller_name)  # nothing was said yet
+    SearchText.objects.create(
+        place=recording.place, recording=recording, document=as_kept(found_by, connection.vendor)
+    )
     return recording
 
 

@@ -19,6 +19,7 @@ from django.contrib.auth.models import User
 from dashboard import broker, demo, folder, launch, processes
 from dashboard.ports import BadPort, Ports
 from dashboard.processes import Crew, Fell, Service
+from tests.ready import prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 IS_LINUX = sys.platform == "linux"
@@ -314,13 +315,13 @@ def start(tmp_path):
     """Start a quiet demo in a folder of its own."""
     started = []
 
-    def start(**environment):
+    def start():
         told = {"TAPELINE_DATA": str(tmp_path / "data"), "SIMULATOR_QUIET": "1"}
         started.append(
             subprocess.Popen(
                 [sys.executable, "manage.py", "run"],
                 cwd=ROOT,
-                env={"PATH": os.environ["PATH"]} | told | environment,
+                env={"PATH": os.environ["PATH"]} | told,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -372,6 +373,8 @@ def test_a_run_answers_refuses_a_second_one_and_ends_without_a_trace(start, tmp_
 @pytest.mark.skipif("DATABASE_URL" in os.environ, reason="a run needs no second database")
 def test_a_killed_launcher_leaves_no_orphan_and_the_next_start_works(start, tmp_path):
     data = tmp_path / "data"
+    data.mkdir()
+    prepare(data)
     launcher = start()
     wait_for_run(launcher, data)
     launcher.kill()

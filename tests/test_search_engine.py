@@ -164,7 +164,7 @@ def supervisor():
 
 
 class AnyLibrary(TestCase):
-    @settings(max_examples=50)
+    @settings(max_examples=30)
     @given(
         rows=st.lists(ROWS, max_size=14),
         queries=st.lists(QUERIES, min_size=4, max_size=8),
