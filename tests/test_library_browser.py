@@ -141,12 +141,14 @@ def test_a_menu_closes_by_escape_and_gives_the_focus_back(page):
     expect(summary).to_be_focused()
 
 
-@pytest.mark.parametrize("width", [320, 360, 640, 1280])
 @pytest.mark.parametrize("path", ["?flagged=yes", "views/", "exports/"])
-def test_nothing_is_wider_than_the_screen(page, width, path):
-    page.set_viewport_size({"width": width, "height": 800})
-    page.goto(f"/recordings/{path}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+def test_nothing_is_wider_than_the_screen(page, path):
+    widths = {}
+    for width in (320, 360, 640, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"/recordings/{path}")
+        widths[width] = page.evaluate("document.documentElement.scrollWidth")
+    assert {screen: wide for screen, wide in widths.items() if wide > screen} == {}
 
 
 def test_without_script_the_form_filters_and_ticks_tag(chromium, web):

@@ -34,7 +34,7 @@ def open_page(desk, story, chromium):
     """Open the page of one of the story's recordings; nothing may complain on it."""
     contexts, complaints = [], []
 
-    def open_page(number=0, query="", *, context=None, forgive=None, **how):
+    def open_page(number=0, query="", *, context=None, forgive=None, before=None, **how):
         if context is None:
             context = chromium.new_context(base_url=desk.web, **how)
             context.add_cookies(desk.cookies("sam"))
@@ -42,6 +42,8 @@ def open_page(desk, story, chromium):
         page = context.new_page()
         page.on("console", lambda line: line.text == forgive or complaints.append(line.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        if before:
+            before(page)
         page.goto(f"/recordings/{story.recordings[number]}/{query}")
         if how.get("java_script_enabled", True):
             page.wait_for_selector("recording-player.has-facts", state="attached")
@@ -308,13 +310,13 @@ def test_pins_of_notes_are_drawn_and_can_be_pressed(open_page):
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740), (640, 400)])
 def test_nothing_jumps_and_nothing_sticks_out(open_page, width, height):
     """640 x 400 is a window of 1280 x 800 at 200 %."""
-    page = open_page(viewport={"width": width, "height": height})
-    page.add_init_script(SHIFTS)
-    line = page.context.new_cdp_session(page)
-    line.send("Emulation.setCPUThrottlingRate", {"rate": 4})  # slow enough to see what comes late
-    page.reload()
-    page.wait_for_selector("recording-player.has-facts", state="attached")
-    page.wait_for_selector(".wave-area:not(.is-loading)")
+
+    def watch(page):
+        page.add_init_script(SHIFTS)
+        line = page.context.new_cdp_session(page)
+        line.send("Emulation.setCPUThrottlingRate", {"rate": 4})  # to see what comes late
+
+    page = open_page(viewport={"width": width, "height": height}, before=watch)
     page.wait_for_timeout(300)  # for shifts that would come late
     assert page.evaluate("window.shifted") < 0.02
     assert page.evaluate("document.documentElement.scrollWidth") <= width
