@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from calls import events, intake, projection, writer
@@ -47,7 +48,7 @@ def accept(past):
     """Write the world's commands down as a desk that gave them."""
     for command_id, leg, action, body, at in past.commands:
         ids = {"session": leg.call_session_id, "control": leg.call_control_id}
-        with events.transaction.atomic():
+        with transaction.atomic():
             call = projection.locked(leg.call_leg_id, **ids)
             Command.objects.get_or_create(
                 id=command_id,

@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from calls import events, fold, intake, projection, writer
@@ -104,7 +104,7 @@ def test_shuffled_repeated_histories_from_several_writers_end_in_the_truth():
 
 def accepted(fact):
     """Write down that Telnyx took a command, as `commands.accept` does."""
-    with events.transaction.atomic():
+    with transaction.atomic():
         call = projection.locked(fact.call_leg_id, control=fact.call_control_id)
         Command.objects.create(
             id=fact.command_id,
