@@ -14,7 +14,7 @@ axe = pytest.importorskip("axe_playwright_python", reason="NO AXE: it is in requ
 pytestmark = in_a_browser
 AXE = resources.files(axe).joinpath("axe.min.js").read_text(encoding="utf-8")
 TOLD = "resultTypes: ['violations'], selectors: false"  # a third less work, the same rules
-RUN = f"""async (seen) => (await axe.run({{exclude: seen}}, {{{TOLD}}}))
+RUN = f"""async (seen) => (await axe.run({{exclude: seen ?? []}}, {{{TOLD}}}))
     .violations.map(({{id, nodes}}) => [id, nodes[0].html])"""
 RUN_COLOURS = RUN.replace(TOLD, f"{TOLD}, runOnly: ['color-contrast', 'link-in-text-block']")
 RUN_REST = RUN.replace(TOLD, f"{TOLD}, rules: {{'color-contrast': {{enabled: false}}}}")
