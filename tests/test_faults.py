@@ -281,7 +281,7 @@ TRANSIENT = {
     "dropped": ({"do": "drop"}, "The line to Telnyx dropped"),
     "applied, then dropped": ({"do": "apply_then_drop"}, "The line to Telnyx dropped"),
     "applied, then 502": ({"do": "apply_then_status", "status": 502}, "could not do it now"),
-    "applied, then silent": ({"do": "apply_then_delay", "seconds": 0.2}, "did not answer within"),
+    "applied, then silent": ({"do": "apply_then_delay", "seconds": 1.0}, "did not answer within"),
 }
 
 
