@@ -31,9 +31,8 @@ def tell_agent(call: Call) -> None:
     """Write who took or made the call for the centre on the conversation's recordings."""
     together = Q(conversation=call.conversation) | Q(pk=call.pk)
     legs = Call.objects.talking().filter(together)  # a supervisor who listens in took no call
-    of_legs = Recording.objects.filter(call__in=legs).select_related("call")
-    recordings = list(of_legs)
-    if not recordings:
+    recordings = Recording.objects.filter(call__in=legs).select_related("call")
+    if not recordings.exists():  # as with every call that is placed: so read no rows for it
         return
     told = _legs(legs.values_list("call_leg_id", flat=True))
     for recording in recordings:

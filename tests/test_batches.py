@@ -35,7 +35,7 @@ def test_many_legs_take_few_statements(post, django_assert_max_num_queries):
     for number in range(events.SLICE):
         post(payload("call.answered", id=f"e{number}", **leg()))
 
-    with django_assert_max_num_queries(events.SLICE + 26):
+    with django_assert_max_num_queries(events.SLICE + 20):
         events.apply_due()
 
     assert Call.objects.filter(line="answered").count() == events.SLICE
