@@ -101,7 +101,10 @@ def _claim(due_before: datetime) -> tuple[list[WebhookEvent], bool]:
     pending = WebhookEvent.objects.filter(state=WebhookEvent.State.PENDING)
     due = pending.filter(due_at__lte=due_before).order_by("due_at", "id")
     found = list(due.values_list("pk", "attempts")[:BATCH])
-    keys = [pk for pk, attempts in found if not attempts] or [pk for pk, _ in found[:1]]
+    keys = [pk for pk, attempts in found if not attempts]
+    if len(found) == BATCH:  # what was tried may stand before what was not
+        keys = list(due.filter(attempts=0).values_list("pk", flat=True)[:BATCH])
+    keys = keys or [pk for pk, _ in found[:1]]
     if not keys:
         return [], False
     lease = timezone.now() + LEASE

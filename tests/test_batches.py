@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from calls import events, intake, projection
 from calls.models import Call, WebhookEvent
@@ -82,6 +83,20 @@ def test_a_busy_database_costs_no_event_an_attempt(post, monkeypatch):
 
     assert set(WebhookEvent.objects.values_list("state", "attempts")) == {("pending", 0)}
     assert not Call.objects.exists()
+
+
+def test_what_was_tried_before_does_not_delay_what_is_new(post, monkeypatch):
+    monkeypatch.setattr(events, "BATCH", 3)
+    for number in range(4):
+        post(payload("call.initiated", id=f"tried-{number}", **leg()))
+    WebhookEvent.objects.update(attempts=1)  # and then the process was killed
+    post(payload("call.initiated", id="new", **leg()))
+
+    claimed, is_more = events._claim(timezone.now())
+
+    assert [event.event_id for event in claimed] == ["new"]
+    assert is_more
+    assert events.apply_due() == 4
 
 
 def test_legs_that_are_known_and_new_are_held_together():
