@@ -15,8 +15,6 @@ from hashlib import sha256
 from typing import Any
 
 from django.db.models import Count, Q, Sum
-from django.template.loader import get_template
-from django.utils.html import strip_spaces_between_tags
 from django.utils.safestring import SafeString
 
 from calls import countdown, finding, fold, listening, wishes
@@ -26,7 +24,6 @@ from calls.clocks import duration, left, ticking
 from calls.commands import LANES, why_not
 from calls.countdown import Countdown
 from calls.fragments import (
-    FOR_BOTH,
     Controls,
     Frame,
     Handles,
@@ -35,6 +32,7 @@ from calls.fragments import (
     Party,
     Rec,
     Sound,
+    anew,
     filled,
     fragment,
     href,
@@ -265,9 +263,7 @@ def of_call(call: Call, *, now: datetime) -> Conversation:
     return _conversation(call.conversation, legs, *_asked(legs), now)
 
 
-def _asked(
-    legs: Collection[Call],
-) -> tuple[dict[object, list[Command]], dict[object, Guard]]:
+def _asked(legs: Collection[Call]) -> tuple[dict[object, list[Command]], dict[object, Guard]]:
     """Return what was asked of legs, and which of their pauses are watched."""
     commands = wishes.newest(legs)
     paused = [leg for leg in legs if commands[leg.pk]]  # a pause is a command
@@ -328,7 +324,7 @@ def rows(conversation: Conversation) -> dict[bool, str]:
         controls=lead.controls,
         url=lead.url,
         more=_more(party, shown),
-        guard=_set("calls/_guard.html", leg=recorded) if cells.is_watched else "",
+        guard=anew("calls/_guard.html", leg=recorded) if cells.is_watched else "",
     )
     return parted(html)
 
@@ -338,7 +334,7 @@ def _note(conversation: Conversation, shown: Mapping[str, Any]) -> str:
     needs, wish = conversation.attention.words, shown["note"]
     if not needs and not wish:
         return ""
-    return _set("calls/_note.html", needs=needs, wish=wish, now=conversation.at)
+    return anew("calls/_note.html", needs=needs, wish=wish, now=conversation.at)
 
 
 def _more(party: Party, shown: Mapping[str, Any]) -> SafeString:
@@ -346,13 +342,7 @@ def _more(party: Party, shown: Mapping[str, Any]) -> SafeString:
     wishes = shown["lead"].wishes
     if not wishes and not shown["others"]:
         return fragment("calls/_more.html", party)
-    return _set("calls/_more.html", **party._asdict(), **shown, wishes=wishes)
-
-
-def _set(template: str, **values: object) -> SafeString:
-    """Render a part that no other row shares."""
-    html = get_template(template).render({**values, "control": FOR_BOTH})
-    return SafeString(strip_spaces_between_tags(html.strip()))
+    return anew("calls/_more.html", **party._asdict(), **shown, wishes=wishes)
 
 
 def context(conversation: Conversation) -> dict[str, Any]:

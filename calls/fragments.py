@@ -113,8 +113,12 @@ def fragment(template: str, shown: Shown) -> SafeString:
 @lru_cache(MOST)
 def rendered(template: str, shown: Shown, edition: str) -> SafeString:
     """Return a part for an edition of the contacts."""
-    values = {"id": NOBODYS_LEG, "pk": NOBODY, "control": FOR_BOTH}
-    html = get_template(template).render({**values, **shown._asdict()})
+    return anew(template, **{"id": NOBODYS_LEG, "pk": NOBODY, **shown._asdict()})
+
+
+def anew(template: str, **values: object) -> SafeString:
+    """Render a part of a row, for those who may control calls and for those who may not."""
+    html = get_template(template).render({**values, "control": FOR_BOTH})
     return SafeString(strip_spaces_between_tags(html.strip()))
 
 
