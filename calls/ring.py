@@ -84,7 +84,7 @@ class Ringer:
             logger.warning("the broker is out of reach, the pump takes over: %s", exc)
 
 
-def publish(lane: str, named: Collection[str] = (ALL,)) -> None:
+def publish(lane: str, named: Collection[str]) -> None:
     """Tell the workers of a lane, or the live hubs, to look. Raises what the broker raises."""
     if lane == LIVE:
         broker().publish(LIVE, json.dumps(sorted(named)))

@@ -24,9 +24,9 @@ def index(recording_id: UUID) -> None:
         recording = held.filter(pk=recording_id).first()
         if recording is None:
             return
-        text, lines = texts_of(recording)
-        _keep(SearchText, recording, document=as_kept(text, connection.vendor))
-        _keep(Spoken, recording, lines=lines)
+        searched, shown = texts_of(recording)
+        _keep(SearchText, recording, document=as_kept(searched, connection.vendor))
+        _keep(Spoken, recording, lines=shown)
 
 
 def _keep(model: type[SearchText] | type[Spoken], recording: Recording, **columns: str) -> None:
