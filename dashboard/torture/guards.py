@@ -27,11 +27,7 @@ GUARD_S = 8
 LAST_S = 5.0  # before the deadline, in which everything is killed
 RESTS_S = (0.3, 2.0)  # until a killed process is started again
 ROLES = ("forgotten", "forgotten", "hung up", "resumed")
-ENDINGS = {
-    "forgotten": (Ending.GUARD,),
-    "hung up": (Ending.CALL, Ending.RECORDING),  # its file may be told of before its end is
-    "resumed": (Ending.PERSON,),
-}
+ENDINGS = {"forgotten": Ending.GUARD, "hung up": Ending.CALL, "resumed": Ending.PERSON}
 SOON_S = 3.0  # after everything is back
 LATE_S = 2.0  # then it has to be said
 PATIENCE_S = 30.0
@@ -164,16 +160,22 @@ class Rounds:
     def judge(self, paused: Paused, back: float) -> None:
         """Compare what was done about a pause with what should have been."""
         name = f"round {self.marks.rounds}, {paused.role}"
-        endings = ENDINGS[paused.role]
-        row = f"SELECT ending, late_ms, late_why FROM calls_guard WHERE call_id='{paused.call}'"  # noqa: S608
+        ending = ENDINGS[paused.role]
+        row = (
+            "SELECT ending, late_ms, late_why, calls_guard.ended_at < closed_at"  # noqa: S608
+            " FROM calls_guard JOIN calls_call ON calls_call.id = call_id"
+            f" WHERE call_id='{paused.call}'"
+        )
         try:
             self.cell("ending", "calls_guard", f"call_id='{paused.call}' AND ending != ''")
         except Broken as exc:
             self.marks.problems.append(str(exc))
             return
-        told, late_ms, late_why = self.fleet.database.rows(row)[0]
-        if told not in endings:
-            self.marks.problems.append(f"{name}: ended {told}, not {endings[0]}")
+        told, late_ms, late_why, is_before_the_end = self.fleet.database.rows(row)[0]
+        if ending == Ending.CALL and is_before_the_end and told == Ending.RECORDING:
+            ending = Ending.RECORDING  # its file was told of first
+        if told != ending:
+            self.marks.problems.append(f"{name}: ended {told}, not {ending}")
         rows = [
             each
             for each in self.fleet.lever("GET", "commands")["commands"]
