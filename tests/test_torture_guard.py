@@ -27,7 +27,7 @@ def test_a_round_in_the_dark():
     assert "forgotten pauses that the desk resumed" in "\n".join(guards.lines(told))
 
 
-def judged(paused, *, ending, at_s=(), late=(0, ""), took_effect=True):
+def judged(paused, *, ending, at_s=(), late=(0, ""), told_first=False, took_effect=True):
     """Return the problems that are seen in these books."""
     rounds = object.__new__(Rounds)
     rounds.marks = Marks(rounds=1)
@@ -43,7 +43,7 @@ def judged(paused, *, ending, at_s=(), late=(0, ""), took_effect=True):
 
     rounds.fleet = SimpleNamespace(
         lever=lambda method, path: {"commands": commands},
-        database=SimpleNamespace(rows=lambda sql: [(ending, *late)]),
+        database=SimpleNamespace(rows=lambda sql: [(ending, *late, told_first)]),
     )
     rounds.cell = lambda *args: ending
     rounds.judge(paused, BACK)
@@ -70,6 +70,13 @@ LATE = (6000, "No pump was at work.")
         ("resumed", {"ending": "person", "at_s": [-6]}, None),
         ("resumed", {"ending": "person", "at_s": [-6, 1]}, "resumed 2 times"),
         ("hung up", {"ending": "call"}, None),
+        ("hung up", {"ending": "recording", "told_first": True}, None),
+        ("hung up", {"ending": "recording"}, "ended recording, not call"),
+        (
+            "forgotten",
+            {"ending": "recording", "told_first": True, "at_s": [1]},
+            "ended recording, not guard",
+        ),
         (
             "hung up",
             {"ending": "call", "at_s": [1], "took_effect": False},
