@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -179,7 +180,7 @@ class Conversation:
     guards: dict[object, Guard] = field(repr=False)
     attention: Attention
 
-    @property
+    @cached_property
     def id(self) -> str:
         return row_id(self.key)
 
@@ -191,7 +192,7 @@ class Conversation:
     def is_live(self) -> bool:
         return any(call.is_live for call in self.legs)
 
-    @property
+    @cached_property
     def tiles(self) -> list[str]:
         """Return the tiles of the board that count it, and that show it when they are chosen."""
         recordings = {call.recording for call in self.legs if call.is_live}

@@ -94,11 +94,18 @@ def publish(lane: str, named: Collection[str]) -> None:
 
 _ringer: Ringer | None = None
 _lock = threading.Lock()
+_lost_elsewhere: datetime | None = None
 
 
 def broker_lost_at() -> datetime | None:
     """Return since when this process cannot reach the broker; None if it can, or did not try."""
-    return _ringer.failed_at if _ringer is not None else None
+    return _ringer.failed_at if _ringer is not None else _lost_elsewhere
+
+
+def lost_elsewhere(since: datetime | None) -> None:
+    """Take another process's word for it, in one that rings nobody."""
+    global _lost_elsewhere
+    _lost_elsewhere = since
 
 
 def ring(lane: str, named: Collection[str] = (ALL,)) -> None:

@@ -49,8 +49,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def lifespan(receive: Receive, send: Send) -> None:
     """Open what runs beside the requests, and close it when the last request is answered."""
     await receive()
+    await live.hub.lookout.start()
     live.hub.start()
-    live.hub.warm()
     intake.start()
     end_streams_first()
     end_with_the_server()

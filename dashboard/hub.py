@@ -1,10 +1,10 @@
 """The live hub, one per process: sees what changed and shows it to every browser that may.
 
-ring("live"), or a second passed --look--> changed rows, rendered once --> queues --> browsers
+ring("live"), or a second passed --lookout--> changed rows, rendered once --> queues --> browsers
 
-A ring names what changed, and that is looked at; all is looked at once a second, in one thread of
-the hub's own, so the broker only makes it quicker. Queues are bounded: whoever falls behind gets
-the whole board again instead of the backlog.
+A ring names what changed, and that is looked at; all is looked at once a second, so the broker
+only makes it quicker. Queues are bounded: whoever falls behind gets the whole board again instead
+of the backlog.
 """
 
 import asyncio
@@ -12,20 +12,22 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import connections
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from calls.ring import ALL, LIVE
+from dashboard.lookout import Lookout, Lost
 from dashboard.packing import pack
-from dashboard.screen import Screen, frame
-from dashboard.viewers import Audience, Client, audience_of
+from dashboard.screen import frame
+from dashboard.threads import with_connection
+from dashboard.viewers import Client, View, audience_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +45,9 @@ BROKER_SILENCE_S = 10.0  # then ping; silent once more, the connection is dead
 class Hub:
     """Every open stream of this process, and the tasks that feed them."""
 
-    def __init__(self) -> None:
+    def __init__(self, lookout: Lookout | None = None) -> None:
         self.clients: set[Client] = set()
-        self.screen = Screen()
+        self.lookout = lookout or Lookout()
         self.is_open = False
         self.is_healthy = True
         self.hears_broker = True
@@ -60,20 +62,10 @@ class Hub:
         self.whole_at = 0.0  # when everything is looked at next, by the monotonic clock
         self.pool = ThreadPoolExecutor(1, "hub")
         self.is_open = True
-        steps = [self._watch, self._beat, self._recheck]
+        steps: list[Callable[[], Awaitable[None]]] = [self._watch, self._beat, self._recheck]
         if settings.REDIS_URL:
             steps.append(self._listen)
         self.tasks = [asyncio.create_task(_repeat(step), name=step.__name__) for step in steps]
-
-    def warm(self) -> None:
-        """Have the board ready for those who come back after a restart; without haste or fuss."""
-        self.tasks.append(asyncio.create_task(self._warm(), name="warm"))
-
-    async def _warm(self) -> None:
-        try:
-            await self.in_thread(self.screen.warm)
-        except Exception as exc:  # the database is away: the first look tells everybody
-            logger.info("live: the board cannot be read ahead: %s", exc)
 
     def close(self) -> None:
         """End every stream at once and take no new one; browsers come back by themselves."""
@@ -87,6 +79,7 @@ class Hub:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.lookout.stop()
         self.pool.submit(connections.close_all)
         self.pool.shutdown(wait=False)
 
@@ -107,7 +100,7 @@ class Hub:
         self.wanted.set()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """Do database work in the hub's one thread. Raises what it raises."""
+        """Ask the database about somebody, in the hub's one thread. Raises what it raises."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.pool, partial(with_connection, work))
 
@@ -117,43 +110,32 @@ class Hub:
         everything = ALL in named or time.monotonic() >= self.whole_at
         if everything:
             self.whole_at = time.monotonic() + WHOLE_S
-        present = {client: client.is_behind for client in self.clients}  # later ones ask again
+        views: defaultdict[View, list[Client]] = defaultdict(list)
+        for client in self.clients:  # later ones ask again
+            views[client.view].append(client)
         try:
-            work = partial(self._read, present, None if everything else named)
-            told = await self.in_thread(work)
+            pieces = await self.lookout.read(list(views), None if everything else named)
         except Exception as exc:  # the database is away, or a row cannot be rendered
             if self.is_healthy:
                 logger.exception("live: the board cannot be read: %s", exc)
             self.is_healthy = False
             self.named.add(ALL)
+            if isinstance(exc, Lost):
+                for client in self.clients:
+                    client.is_behind = True
             return
         was_stale = not self._is_fresh()
         self.is_healthy = True
         if everything:
             self.read_at, self.read_at_ms = time.monotonic(), _now_ms()
-        for clients, raw, is_whole in told:
-            kept_up = [client for client in clients if client.is_behind == is_whole]
+        for (view, clients), raw in zip(views.items(), pieces, strict=True):
+            kept_up = [client for client in clients if client.view == view]
             for client in kept_up:
                 client.is_behind = False
             if raw:
-                self._tell(kept_up, raw + self._clock() * is_whole)
+                self._tell(kept_up, raw + self._clock() * view.is_behind)
         if was_stale:
             self._give_sign()
-
-    def _read(
-        self, present: Mapping[Client, bool], named: Collection[str] | None
-    ) -> list[tuple[list[Client], bytes, bool]]:
-        """Look, and put together what each client lacks, in part or whole, once for all alike."""
-        news = self.screen.look(present, named)
-        kinds: defaultdict[tuple[bool, Audience, str], list[Client]] = defaultdict(list)
-        for client, is_behind in present.items():
-            kinds[is_behind, client.audience, client.conversation].append(client)
-        return [
-            (clients, self.screen.whole(clients[0]), True)
-            if is_behind
-            else (clients, self.screen.part(clients[0], news), False)
-            for (is_behind, *_), clients in kinds.items()
-        ]
 
     def _tell(self, clients: Iterable[Client], raw: bytes) -> None:
         """Queue the same bytes for clients, compressed once for those who want it so."""
@@ -178,11 +160,11 @@ class Hub:
     def _give_sign(self) -> None:
         """Tell who sees the board that it is true now, or that it is not."""
         sign = self._clock()
-        kinds: defaultdict[tuple[Audience, str], list[Client]] = defaultdict(list)
+        views: defaultdict[View, list[Client]] = defaultdict(list)
         for client in self.clients:
             if not client.is_behind or not self.is_healthy:  # else its first look is under way
-                kinds[client.audience, client.conversation].append(client)
-        for clients in kinds.values():
+                views[client.view].append(client)
+        for clients in views.values():
             self._tell(clients, sign)
 
     # The tasks, one step each
@@ -250,16 +232,6 @@ async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             logger.exception("live: a step failed")
             await asyncio.sleep(1)
-
-
-def with_connection(work: Callable[[], T]) -> T:
-    """Do database work in a thread that no request of Django cleans up after."""
-    close_old_connections()
-    try:
-        return work()
-    except Exception:
-        connections.close_all()  # no request ends here, so nothing else would clean it
-        raise
 
 
 def _now_ms() -> int:

@@ -7,7 +7,7 @@ Where a ring named what changed, nobody asks for versions.
 
 import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from calls import board, contacts
 from calls.models import Call
 from dashboard import home
-from dashboard.viewers import Client
+from dashboard.viewers import View
 
 STATUS_GAP_S = 0.5  # the notices cost more queries than the rows
 
@@ -55,7 +55,7 @@ class Row:
 class News:
     """What one look found."""
 
-    changed: Collection[str]  # keys
+    changed: Collection[Row]
     gone: list[str]  # row ids
     counts: bool
     statuses: Collection[bool]  # the right to operate of those whose notices changed
@@ -63,7 +63,7 @@ class News:
 
 
 class Screen:
-    """The board as last read; `look` runs in the hub's thread and nowhere else."""
+    """The board as last read, for one thread."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
@@ -74,26 +74,34 @@ class Screen:
 
     def warm(self) -> None:
         """Render every row before anybody asks: after a restart all browsers come at once."""
-        self.rows = self._rows(timezone.now())
+        self.rows, _ = self._rows(timezone.now())
 
-    def look(self, clients: Collection[Client], named: Collection[str] | None = None) -> News:
-        """Read and render what changed for these clients; a look that fails changes nothing.
+    def read(self, views: Sequence[View], named: Collection[str] | None = None) -> list[bytes]:
+        """Look, and return what each of these views lacks, all of it or what changed."""
+        news = self.look(views, named)
+        return [self.whole(view) if view.is_behind else self.part(view, news) for view in views]
+
+    def look(self, views: Collection[View], named: Collection[str] | None = None) -> News:
+        """Read and render what changed for these views; a look that fails changes nothing.
 
         Of the conversations that are named, if any are, else of all.
         """
         now = timezone.now()
-        audiences = {client.audience for client in clients if not client.conversation}
+        audiences = {view.audience for view in views if not view.conversation}
         rows, counts, statuses = self.rows, self.counts, self.statuses
+        pairs: list[tuple[Row | None, Row | None]] = []  # of rows that may differ
         if audiences:
-            rows = self._rows(now, named)
-            counts = home.counts(row.tiles for row in rows.values())
+            rows, seen = self._rows(now, named)
+            pairs = [(self.rows.get(key), rows.get(key)) for key in seen]
+            if not counts or any(_tiles(before) != _tiles(after) for before, after in pairs):
+                counts = home.counts(row.tiles for row in rows.values())
             operates = {audience.operate for audience in audiences}
             statuses = self._statuses(now, operates, is_empty=not counts[home.ALL])
-        watched = {client.conversation for client in clients} - {""}
+        watched = {view.conversation for view in views} - {""}
         versions = self.versions | _versions(watched if named is None else watched & set(named))
         news = News(
-            changed=[key for key, row in rows.items() if self._is_news(key, row)],
-            gone=[self.rows[key].id for key in self.rows.keys() - rows.keys()],
+            changed=[after for before, after in pairs if after and _is_news(before, after)],
+            gone=[before.id for before, after in pairs if before and not after],
             counts=counts != self.counts,
             statuses=[key for key in statuses if statuses[key] != self.statuses.get(key)],
             conversations=[key for key in versions if versions[key] != self.versions.get(key)],
@@ -103,31 +111,30 @@ class Screen:
         self.versions = {key: versions[key] for key in watched & versions.keys()}
         return news
 
-    def _is_news(self, key: str, row: Row) -> bool:
-        before = self.rows.get(key)
-        return before is not row and (before is None or _stamp(before) != _stamp(row))
-
-    def _rows(self, now: datetime, named: Collection[str] | None = None) -> dict[str, Row]:
-        """Return the rows of the board, rendering only what changed."""
+    def _rows(
+        self, now: datetime, named: Collection[str] | None = None
+    ) -> tuple[dict[str, Row], Collection[str]]:
+        """Return the rows of the board, and the keys of those that were looked at or have left."""
         if named is None:
-            kept, wanted = self._kept(now)
+            versions = board.versions(now=now)
+            wanted: Collection[str] = [
+                key for key, version in versions.items() if not self._has(key, version, now)
+            ]
+            seen: Collection[str] = {*wanted, *(self.rows.keys() - versions.keys())}
         else:
-            kept = {key: row for key, row in self.rows.items() if key not in named}
-            wanted = named
+            wanted = seen = named
         if wanted:
             contacts.look_again()  # a row may have changed because a name did
         found = board.conversations(now=now, keys=wanted) if wanted else []
-        return kept | {conversation.key: _row(conversation) for conversation in found}
+        rows = self.rows.copy()
+        for key in seen:
+            rows.pop(key, None)
+        return rows | {conversation.key: _row(conversation) for conversation in found}, seen
 
-    def _kept(self, now: datetime) -> tuple[dict[str, Row], Collection[str]]:
-        """Return the rows that are as they were, and the keys of those to be rendered."""
-        versions = board.versions(now=now)
-        kept = {
-            key: row
-            for key, row in self.rows.items()
-            if versions.get(key) == row.version and (row.until is None or row.until > now)
-        }
-        return kept, versions.keys() - kept.keys()
+    def _has(self, key: str, version: int, now: datetime) -> bool:
+        """Say whether a row is as it was."""
+        row = self.rows.get(key)
+        return row is not None and row.version == version and not (row.until and row.until <= now)
 
     def _statuses(self, now: datetime, operates: set[bool], *, is_empty: bool) -> dict[bool, str]:
         """Return the notices, read twice a second at most and for those who have none yet."""
@@ -138,32 +145,32 @@ class Screen:
         new = home.statuses(wanted, now=now, is_empty=is_empty) if wanted else {}
         return self.statuses | new
 
-    def whole(self, client: Client) -> bytes:
-        """Return everything a client should see."""
-        if client.conversation:
-            return frame("changed", str(self.versions.get(client.conversation, 0)))
+    def whole(self, view: View) -> bytes:
+        """Return everything that a view should show."""
+        if view.conversation:
+            return frame("changed", str(self.versions.get(view.conversation, 0)))
         rows = sorted(self.rows.values(), key=lambda row: row.place)
-        data = [row.data[client.audience.control] for row in rows] or [b"data: "]
+        data = [row.data[view.audience.control] for row in rows] or [b"data: "]
         return (
             _event("board", *data)
             + self._counts()
-            + frame("status", self.statuses[client.audience.operate])
+            + frame("status", self.statuses[view.audience.operate])
         )
 
-    def part(self, client: Client, news: News) -> bytes:
-        """Return what changed for a client that has seen the rest."""
-        if client.conversation:
-            return self.whole(client) if client.conversation in news.conversations else b""
+    def part(self, view: View, news: News) -> bytes:
+        """Return what changed for a view that shows the rest."""
+        if view.conversation:
+            return self.whole(view) if view.conversation in news.conversations else b""
         sent = b""
         if news.changed:
-            rows = (self.rows[key].data[client.audience.control] for key in news.changed)
+            rows = (row.data[view.audience.control] for row in news.changed)
             sent += _event("rows", *rows)
         if news.gone:
             sent += frame("gone", json.dumps(news.gone))
         if news.counts:
             sent += self._counts()
-        if client.audience.operate in news.statuses:
-            sent += frame("status", self.statuses[client.audience.operate])
+        if view.audience.operate in news.statuses:
+            sent += frame("status", self.statuses[view.audience.operate])
         return sent
 
     def _counts(self) -> bytes:
@@ -182,8 +189,12 @@ def _row(conversation: board.Conversation) -> Row:
     )
 
 
-def _stamp(row: Row) -> tuple[int, str]:
-    return row.version, row.needs
+def _is_news(before: Row | None, after: Row) -> bool:
+    return before is None or (before.version, before.needs) != (after.version, after.needs)
+
+
+def _tiles(row: Row | None) -> Collection[str]:
+    return row.tiles if row else ()
 
 
 def _versions(keys: Collection[str]) -> dict[str, int]:

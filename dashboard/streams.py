@@ -15,8 +15,8 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 from dashboard.files import App, Message, pour, refuse, value
-from dashboard.hub import with_connection
 from dashboard.live import Receive, Scope, Send
+from dashboard.threads import with_connection
 
 logger = logging.getLogger(__name__)
 

@@ -22,6 +22,14 @@ class Audience(NamedTuple):
     operate: bool
 
 
+class View(NamedTuple):
+    """What a browser shows: those with the same view are told the same."""
+
+    audience: Audience
+    conversation: str  # the one whose changes matter; "" for the whole board
+    is_behind: bool  # it has to be told everything
+
+
 class Glance(dict[str, Any]):
     """A session that is only looked at: a stream cannot send the browser a new cookie."""
 
@@ -60,11 +68,16 @@ class Client:
         self.audience = audience
         self.is_packed = is_packed  # what is offered to it has to be compressed
         self.heard: Piece | None = None
-        self.conversation = conversation  # the one whose changes matter; "" for the whole board
+        self.conversation = conversation
         self.is_behind = True  # the next look sends everything
         self.is_over = False
         self.sends_since: float | None = None  # by the monotonic clock; None: it has everything
         self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
+
+    @property
+    def view(self) -> View:
+        """Return what it shows."""
+        return View(self.audience, self.conversation, self.is_behind)
 
     def offer(self, sent: bytes) -> None:
         """Queue bytes; when there is no room, drop the backlog and start over."""

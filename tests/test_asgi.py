@@ -20,6 +20,7 @@ import pytest
 import redis
 
 from dashboard import broker
+from dashboard.bench import machine
 from tests.conftest import KEY, OTHER_KEY, payload, public, signed
 from tests.ready import copy_tables, prepare
 
@@ -249,6 +250,16 @@ def valkey(tmp_path):
     valkey.lose()
 
 
+def lookout(web):
+    """Return the process that reads the board for the live streams of a web process."""
+    within = machine.tree(web.server.pid) if sys.platform == "linux" else ()
+    return next((pid for pid in within if "lookout" in machine.command(pid)), None)
+
+
+def there(pid):
+    return Path(f"/proc/{pid}").exists()
+
+
 # The doors
 
 
@@ -373,6 +384,19 @@ def test_with_a_broker_a_change_is_seen_at_once_and_without_it_within_a_second(
         assert web.stop() < 3
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_lookout_that_is_killed_is_replaced_and_the_whole_board_told(web):
+    watcher = Watcher(web)
+    watcher.next("clock")
+    killed = lookout(web)
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert "data-version" in watcher.next("board")
+    assert lookout(web) not in (None, killed)
+    watcher.close()
+
+
 # The end
 
 
@@ -381,6 +405,7 @@ def test_a_stop_ends_open_streams_properly_and_quickly(web, number):
     watchers = [Watcher(web) for _ in range(20)]
     for watcher in watchers:
         watcher.next("board")
+    reader = lookout(web)
 
     since = time.monotonic()
     web.server.send_signal(number)
@@ -392,6 +417,7 @@ def test_a_stop_ends_open_streams_properly_and_quickly(web, number):
     print(f"stopped in {taken * 1000:.0f} ms")  # noqa: T201
     assert taken < 3
     assert web.server.returncode == 0
+    assert not there(reader)
 
 
 def test_no_acknowledged_webhook_is_lost_by_a_stop(web):
@@ -429,8 +455,9 @@ def test_a_worker_does_not_outlive_a_killed_server(web):
     children = Path(f"/proc/{web.server.pid}/task/{web.server.pid}/children").read_text().split()
     workers = [pid for pid in children if "granian" in Path(f"/proc/{pid}/cmdline").read_text()]
     assert workers
+    reader = lookout(web)
 
     web.server.kill()
     web.server.wait(5)
 
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    wait_for(lambda: not any(there(pid) for pid in [*workers, reader]))

@@ -4,13 +4,15 @@ import asyncio
 import json
 import queue
 import re
+import socket
 import threading
 import time
 import zlib
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -18,9 +20,10 @@ from calls import attention, board, projection
 from calls.models import Call
 from calls.ring import ALL
 from dashboard import hub as hub_module
-from dashboard import live, screen
+from dashboard import live, lookout, screen
 from dashboard.hub import Hub
-from dashboard.screen import frame
+from dashboard.lookout import Lookout
+from dashboard.screen import Screen, frame
 from dashboard.viewers import END, QUEUE, Audience, Client, audience_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,10 +40,35 @@ def loop():
     thread.join(5)
 
 
+class Near(Lookout):
+    """A lookout in a thread of the test, which sees the database of the test and its patches."""
+
+    async def start(self):
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=lookout.ROOM)
+        await self.stop()
+        self.screen = Screen()
+        thread = threading.Thread(target=self.serve, args=(theirs,), daemon=True)
+        thread.start()
+        self.process = SimpleNamespace(
+            stdin=writer,
+            stdout=reader,
+            kill=writer.close,
+            wait=lambda: asyncio.to_thread(thread.join, 5),
+        )
+
+    def serve(self, line):
+        try:
+            lookout.serve(self.screen, line.makefile("rb"), line.makefile("wb"))
+        finally:
+            connections.close_all()
+            line.close()
+
+
 @pytest.fixture
 def hub(loop, monkeypatch):
     """A hub that runs, on the database of the test."""
-    hub = Hub()
+    hub = Hub(Near())
     monkeypatch.setattr(live, "hub", hub)
     monkeypatch.setattr(hub_module, "WHOLE_S", 0.1)
     monkeypatch.setattr(hub_module, "BEAT_S", 0.1)
@@ -551,8 +579,8 @@ def test_a_board_read_ahead_is_not_rendered_again_for_those_who_come(
     hub, loop, watch, sam, lee, monkeypatch
 ):
     call_row()
-    loop.call_soon_threadsafe(hub.warm)
-    wait_for(lambda: hub.screen.rows)
+    asyncio.run_coroutine_threadsafe(hub.lookout.start(), loop).result(5)
+    wait_for(lambda: hub.lookout.screen.rows)
     monkeypatch.setattr(board, "rows", lambda row: 1 / 0)
 
     for user in (sam, lee):
@@ -561,9 +589,10 @@ def test_a_board_read_ahead_is_not_rendered_again_for_those_who_come(
 
 def test_a_database_that_is_away_at_the_start_stops_nobody(hub, loop, watch, sam, monkeypatch):
     with monkeypatch.context() as outage:
-        outage.setattr(board, "versions", lambda **more: 1 / 0)
-        loop.call_soon_threadsafe(hub.warm)
-        wait_for(lambda: hub.tasks[-1].get_name() == "warm" and hub.tasks[-1].done())
+        looks = []
+        outage.setattr(board, "versions", lambda **more: looks.append(1) or 1 / 0)
+        asyncio.run_coroutine_threadsafe(hub.lookout.start(), loop).result(5)
+        wait_for(lambda: looks)
 
     assert watch(sam).next("board") == ""
 
@@ -656,6 +685,60 @@ def test_a_stream_let_in_while_the_hub_closes_ends_at_once(hub, loop, watch, sam
 # What is away
 
 
+def test_a_lookout_that_is_lost_is_replaced_and_everybody_told_everything(
+    hub, loop, watch, sam, caplog
+):
+    calls = [call_row(number) for number in range(2)]
+    stream = watch(sam)
+    stream.next("clock")
+    process = hub.lookout.process
+
+    loop.call_soon_threadsafe(process.kill)
+    Call.objects.filter(pk=calls[0].pk).delete()
+
+    assert list(rows_of(stream.next("board"))) == [board.row_id(calls[1].conversation)]
+    assert hub.lookout.process is not process
+    assert caplog.text.count("the board cannot be read") == 1
+
+
+def test_a_lookout_that_does_not_answer_is_replaced(hub, watch, sam, monkeypatch):
+    stream = watch(sam)
+    stream.next("clock")
+    may_answer = threading.Event()
+    with monkeypatch.context() as stuck:
+        stuck.setattr(lookout, "PATIENCE_S", 0.2)
+        stuck.setattr(board, "versions", lambda **more: may_answer.wait(10))
+        screen = hub.lookout.screen
+        wait_for(lambda: hub.lookout.screen is not screen)
+    may_answer.set()
+
+    assert stream.next("board") == ""
+
+
+def test_a_row_that_cannot_be_rendered_is_told_in_the_log(hub, watch, sam, monkeypatch, caplog):
+    stream = watch(sam)
+    stream.next("clock")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(board, "rows", lambda row: {}["no such part"])
+        call_row()
+        wait_for(lambda: "no such part" in caplog.text)
+
+    assert len(rows_of(stream.next("rows"))) == 1
+
+
+def test_a_broker_that_the_hubs_process_lost_is_told_on_the_board(hub, watch, sam, monkeypatch):
+    monkeypatch.setattr(screen, "STATUS_GAP_S", 0.0)
+    told = []
+    monkeypatch.setattr(lookout.ring, "lost_elsewhere", told.append)
+    lost_at = timezone.now()
+    monkeypatch.setattr(lookout.ring, "broker_lost_at", lambda: lost_at)
+
+    watch(sam).next("board")
+
+    assert told[-1] == lost_at
+
+
 def test_a_change_that_a_failed_look_had_read_is_not_lost(hub, watch, sam, monkeypatch):
     call = call_row()
     stream = watch(sam)
@@ -712,7 +795,7 @@ def test_a_broker_that_is_not_there_costs_a_second_and_not_the_stream(
     loop, monkeypatch, settings, sam
 ):
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    hub = Hub()
+    hub = Hub(Near())
     monkeypatch.setattr(live, "hub", hub)
     loop.call_soon_threadsafe(hub.start)
     wait_for(lambda: hub.is_open)
