@@ -9,7 +9,8 @@ import sqlite3
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -62,8 +63,9 @@ def store(batch: Sequence[Row], *, source: str = WebhookEvent.Source.WEBHOOK) ->
     that the database refuses for one row's sake is stored row by row.
     """
     ids = {row.event_id for row in batch}
+    new: set[str] = set()
     try:
-        _insert_all(batch, source)
+        new = _insert_all(batch, source)
     except (OperationalError, InterfaceError):
         raise
     except DatabaseError as exc:
@@ -71,8 +73,14 @@ def store(batch: Sequence[Row], *, source: str = WebhookEvent.Source.WEBHOOK) ->
             logger.error("the database refused event %s: %s", batch[0].event_id, exc)
         else:
             return {kept for row in batch for kept in store([row], source=source)}
-    with connection.cursor() as cursor:  # SQL can drop a row in silence, so look
-        places = ", ".join(["%s"] * len(ids))
+    others = ids - new
+    return new | _there(others) if others else new
+
+
+def _there(ids: Collection[str]) -> set[str]:
+    """Return which of these events are stored: SQL can drop a row in silence, so look."""
+    places = ", ".join(["%s"] * len(ids))
+    with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT event_id FROM calls_webhookevent WHERE event_id IN ({places})",  # noqa: S608
             list(ids),
@@ -80,22 +88,26 @@ def store(batch: Sequence[Row], *, source: str = WebhookEvent.Source.WEBHOOK) ->
         return {found for (found,) in cursor.fetchall()}
 
 
-def _insert_all(batch: Sequence[Row], source: str) -> None:
-    """Write the events; and what the neighbours are to hear of them, in the same commit."""
+def _insert_all(batch: Sequence[Row], source: str) -> set[str]:
+    """Write the events; and what the neighbours are to hear of them, in the same commit.
+
+    Returns the ids of those that are new.
+    """
     statements = [_insert(batch, source)]
     if source == WebhookEvent.Source.WEBHOOK and passing.is_wanted():
         told = [(row.event_id, row.headers) for row in batch if row.headers]
         statements += [passing.insert(told, batch[0].received_at)] if told else []
     with connection.cursor() as cursor:
-        if len(statements) == 1:
-            cursor.execute(*statements[0])
-        elif connection.vendor == "postgresql":  # at once, so it is one transaction, and one trip
+        if connection.vendor == "postgresql":  # at once, so it is one transaction, and one trip
             both = "; ".join(sql for sql, _ in statements)
             cursor.execute(both, [value for _, values in statements for value in values])
-        else:
-            with transaction.atomic():
-                for sql, values in statements:
-                    cursor.execute(sql, values)
+            return {new for (new,) in cursor.fetchall()}
+        with transaction.atomic() if len(statements) > 1 else nullcontext():
+            cursor.execute(*statements[0])
+            new = {new for (new,) in cursor.fetchall()}
+            for more in statements[1:]:
+                cursor.execute(*more)
+            return new
 
 
 def _insert(batch: Sequence[Row], source: str) -> passing.Statement:
@@ -110,6 +122,7 @@ def _insert(batch: Sequence[Row], source: str) -> passing.Statement:
     sql = (
         f"INSERT INTO calls_webhookevent ({COLUMNS})"  # noqa: S608
         f" VALUES {', '.join([PLACES] * len(batch))} ON CONFLICT (event_id) DO NOTHING"
+        " RETURNING event_id"
     )
     return sql, values
 
@@ -186,10 +199,11 @@ class Writer:
                 return False
             self.queue.append(waiting)
             self.wanted.notify()
+        budget = waiting.loop.call_later(BUDGET_S, _answer, [(waiting.future, False)])
         try:
-            return await asyncio.wait_for(waiting.future, BUDGET_S)
-        except TimeoutError:
-            return False
+            return await waiting.future
+        finally:
+            budget.cancel()
 
     def close(self) -> None:
         """Commit what is queued, then end."""
