@@ -4,7 +4,7 @@ WebhookEvent rows of the leg + Commands that reached Telnyx --fold--> Call, conf
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import partial
@@ -52,14 +52,27 @@ def all_locked(ids: Iterable[Ids]) -> dict[str, Call]:
     All are made before any is held, and always in the same order: so nobody waits in a circle.
     """
     wanted = {each.leg: each for each in sorted(ids)}
-    rows = Call.objects.filter(call_leg_id__in=wanted)
-    known = set(rows.values_list("call_leg_id", flat=True))
-    if new := [each for leg, each in wanted.items() if leg not in known]:
+    try:
+        with transaction.atomic():
+            held = _held(wanted)
+            if len(held) < len(wanted):
+                raise _IsNew  # and let go of the others
+    except _IsNew:
+        new = [each for leg, each in wanted.items() if leg not in held]
         Call.objects.bulk_create(map(_new, new), ignore_conflicts=True)
-    held = {call.call_leg_id: call for call in rows.select_for_update().order_by("call_leg_id")}
+        held = _held(wanted)
     for leg, call in held.items():
         _learn(call, wanted[leg])
     return held
+
+
+class _IsNew(Exception):
+    """A leg has no row yet."""
+
+
+def _held(legs: Collection[str]) -> dict[str, Call]:
+    rows = Call.objects.filter(call_leg_id__in=legs).order_by("call_leg_id")
+    return {call.call_leg_id: call for call in rows.select_for_update()}
 
 
 def _new(ids: Ids) -> Call:

@@ -82,8 +82,10 @@ def answered(event: WebhookEvent, told: payloads.Event, call: Call) -> None:
 @handles("call.playback.ended")
 def sound_ended(event: WebhookEvent, told: payloads.Event, call: Call) -> None:
     """Look again at a conversation whose announcement may be over."""
+    if not are_any():
+        return
     waiting = RuleFiring.objects.filter(call=call, state=State.ANNOUNCING)
-    if are_any() and waiting.exists():
+    if waiting.exists():
         _wake(waiting, timezone.now())
 
 
