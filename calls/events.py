@@ -40,8 +40,8 @@ WITHOUT_EFFECT = frozenset(
 """Events of the life of a call that the timeline shows and the fold does not need."""
 
 BATCH = 200
-SLICE = 24  # events in one commit; meanwhile SQLite's other writers wait
-GAP_S = 0.005  # in which they have their turn: more than the door sleeps between two looks
+SLICE = 48  # events in one commit; meanwhile SQLite's other writers wait
+GAP_S = 0.01  # in which they have their turn: more than the door sleeps between two looks
 LINGER_S = 0.02  # after several events more are on their way: together they cost half
 LEASE = timedelta(seconds=10)
 BACKOFF_S = (1, 5, 30, 120)
@@ -100,19 +100,22 @@ def _claim(due_before: datetime) -> tuple[list[WebhookEvent], bool]:
     """
     pending = WebhookEvent.objects.filter(state=WebhookEvent.State.PENDING)
     due = pending.filter(due_at__lte=due_before).order_by("due_at", "id")
-    found = list(due.values_list("pk", "attempts")[:BATCH])
-    keys = [pk for pk, attempts in found if not attempts]
-    if len(found) == BATCH:  # what was tried may stand before what was not
-        keys = list(due.filter(attempts=0).values_list("pk", flat=True)[:BATCH])
-    keys = keys or [pk for pk, _ in found[:1]]
-    if not keys:
+    found = list(due[:BATCH])
+    mine = [event for event in found if not event.attempts]
+    if len(mine) < len(found) == BATCH:  # what was tried may stand before what was not
+        mine = list(due.filter(attempts=0)[:BATCH])
+    mine = mine or found[:1]
+    if not mine:
         return [], False
+    is_more = len(found) == BATCH or len(mine) < len(found)
     lease = timezone.now() + LEASE
-    pending.filter(pk__in=keys, due_at__lte=due_before).update(
-        attempts=F("attempts") + 1, due_at=lease
-    )
-    claimed = pending.filter(pk__in=keys, due_at=lease).order_by("id")
-    return list(claimed), len(found) == BATCH or len(keys) < len(found)
+    same = pending.filter(pk__in=[event.pk for event in mine])
+    taken = same.filter(due_at__lte=due_before).update(attempts=F("attempts") + 1, due_at=lease)
+    for event in mine:
+        event.attempts, event.due_at = event.attempts + 1, lease
+    if taken < len(mine):  # others were quicker
+        mine = list(same.filter(due_at=lease))
+    return sorted(mine, key=lambda event: event.pk), is_more
 
 
 def _by_leg(batch: Iterable[WebhookEvent]) -> list[list[WebhookEvent]]:
@@ -122,12 +125,13 @@ def _by_leg(batch: Iterable[WebhookEvent]) -> list[list[WebhookEvent]]:
     return list(legs.values())
 
 
-def _slices(batch: Iterable[WebhookEvent]) -> Iterator[list[WebhookEvent]]:
-    """Cut a batch into what one commit applies; the events of a leg stay together."""
+def _slices(batch: Sequence[WebhookEvent]) -> Iterator[list[WebhookEvent]]:
+    """Cut a batch into equal parts that one commit each applies; a leg's events stay together."""
+    size = -(-len(batch) // -(-len(batch) // SLICE)) if batch else 0
     some: list[WebhookEvent] = []
     for events in _by_leg(batch):
         some += events
-        if len(some) >= SLICE:
+        if len(some) >= size:
             yield some
             some = []
     if some:

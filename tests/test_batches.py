@@ -55,6 +55,41 @@ def test_more_legs_than_fit_into_one_commit_are_all_applied(post):
     assert set(states().values()) == {"applied"}
 
 
+def test_a_batch_is_cut_into_equal_parts_and_through_no_leg():
+    rows = [
+        WebhookEvent(call_leg_id=f"leg{number // 3}", event_id=f"e{number}")
+        for number in range(events.SLICE + 6)
+    ]
+
+    parts = [len(part) for part in events._slices(rows)]
+
+    assert sum(parts) == len(rows)
+    assert max(parts) - min(parts) <= 3
+    assert not any(size % 3 for size in parts)
+
+
+def test_of_a_batch_that_others_have_claimed_meanwhile_the_rest_is_taken(post, monkeypatch):
+    for number in range(3):
+        post(payload("call.initiated", id=f"e{number}", **leg()))
+
+    class Clock:
+        @staticmethod
+        def now():  # between the look and the claim
+            if not others:
+                others.append("e1")
+                later = timezone.now() + events.LEASE
+                WebhookEvent.objects.filter(event_id="e1").update(attempts=1, due_at=later)
+            return timezone.now()
+
+    others = []
+    due_before = timezone.now()
+    monkeypatch.setattr(events, "timezone", Clock)
+
+    claimed, _ = events._claim(due_before)
+
+    assert [(event.event_id, event.attempts) for event in claimed] == [("e0", 1), ("e2", 1)]
+
+
 def test_a_failing_event_undoes_no_other_leg_of_its_commit(post, handler):
     def fail(event, parsed, call):
         raise ValueError("a handler's bug")
