@@ -2,8 +2,9 @@
 
     due WebhookEvents --some legs--> fold + handlers, one commit --> applied | ignored | dead
 
-Other packages add handlers with `@handles("call.recording.saved")`. A handler runs inside the
-transaction that marks its event applied, may run twice, and does no network and no file work.
+Other packages add handlers with `@handles("call.recording.saved")`, or `@handles_all` where those
+of a commit are cheaper looked at together. A handler runs inside the transaction that marks its
+event applied, may run twice, and does no network and no file work.
 """
 
 import contextlib
@@ -11,8 +12,9 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F
@@ -25,6 +27,17 @@ from calls.telnyx import payloads
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[WebhookEvent, payloads.Event, Call], None]
+
+
+class Told(NamedTuple):
+    """What a handler is given: an event, what it says, and its call."""
+
+    row: WebhookEvent
+    event: payloads.Event
+    call: Call
+
+
+HandlerOfAll = Callable[[Sequence[Told]], None]
 
 WITHOUT_EFFECT = frozenset(
     {
@@ -48,6 +61,7 @@ BACKOFF_S = (1, 5, 30, 120)
 MOST_ATTEMPTS = len(BACKOFF_S) + 1
 
 _handlers: defaultdict[str, list[Handler]] = defaultdict(list)
+_handlers_of_all: dict[HandlerOfAll, Collection[str]] = {}
 _draining = threading.Lock()
 _asked = threading.Event()
 
@@ -57,6 +71,16 @@ def handles(event_type: str) -> Callable[[Handler], Handler]:
 
     def register(handler: Handler) -> Handler:
         _handlers[event_type].append(handler)
+        return handler
+
+    return register
+
+
+def handles_all(*event_types: str) -> Callable[[HandlerOfAll], HandlerOfAll]:
+    """Register a function to be called once a commit, with every event of these types in it."""
+
+    def register(handler: HandlerOfAll) -> HandlerOfAll:
+        _handlers_of_all[handler] = event_types
         return handler
 
     return register
@@ -172,6 +196,14 @@ def _apply_together(events: Sequence[WebhookEvent]) -> None:
             refolded[event.call_leg_id] = call
         elif event.event_type in WITHOUT_EFFECT:
             touched[event.call_leg_id] = call
+    for handler_of_all, types in _handlers_of_all.items():
+        if some := [event for event in known if event.event_type in types]:
+            handler_of_all(
+                [
+                    Told(event, payloads.parse(bytes(event.raw)), calls[event.call_leg_id])
+                    for event in some
+                ]
+            )
     projection.refold(*refolded.values())
     for leg in touched.keys() - refolded.keys():
         projection.touch(touched[leg])

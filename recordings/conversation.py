@@ -3,12 +3,12 @@
 Copies for the library to narrow down by, made anew from the facts whenever one may have changed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
-from calls.models import Call, Command, Kind, WebhookEvent
+from calls.models import Call, CallQuerySet, Command, Kind, WebhookEvent
 from calls.telnyx import payloads
 from calls.telnyx.values import text
 from recordings.models import Recording
@@ -27,13 +27,27 @@ class Leg:
     is_answered: bool
 
 
+def tell_agents(calls: Collection[Call]) -> None:
+    """Do what tell_agent does for several; most conversations have no recording, so look first."""
+    recorded = Recording.objects.filter(call__in=_together(calls))
+    found = set(recorded.values_list("call__conversation", flat=True))
+    for call in {call.conversation: call for call in calls}.values():
+        if call.conversation in found:
+            tell_agent(call)
+
+
+def _together(calls: Collection[Call]) -> CallQuerySet:
+    """Return the legs of their conversations; a supervisor who listens in took no call."""
+    keys = {call.conversation for call in calls}
+    return Call.objects.talking().filter(
+        Q(conversation__in=keys) | Q(pk__in=[call.pk for call in calls])
+    )
+
+
 def tell_agent(call: Call) -> None:
     """Write who took or made the call for the centre on the conversation's recordings."""
-    together = Q(conversation=call.conversation) | Q(pk=call.pk)
-    legs = Call.objects.talking().filter(together)  # a supervisor who listens in took no call
+    legs = _together([call])
     recordings = Recording.objects.filter(call__in=legs).select_related("call")
-    if not recordings.exists():  # as with every call that is placed: so read no rows for it
-        return
     told = _legs(legs.values_list("call_leg_id", flat=True))
     for recording in recordings:
         agent = agent_of(recording.call.call_leg_id, told)

@@ -4,6 +4,7 @@ Events come in any order and more than once: a file told twice is one row, a tex
 its recording, and who called whom may be told last.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -12,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from calls import projection
-from calls.events import handles
+from calls.events import Told, handles, handles_all
 from calls.models import Call, Command, Kind, WebhookEvent
 from calls.ring import ring
 from calls.telnyx.payloads import (
@@ -193,25 +194,24 @@ def _explain_missing(of_call: RecordingQuerySet, reason: str) -> None:
         projection.touch(silent.call)
 
 
-@handles("call.initiated")
-def name_parties(row: WebhookEvent, event: Event, call: Call) -> None:
+@handles_all("call.initiated")
+def name_parties(begun: Sequence[Told]) -> None:
     """Tell the recordings that came before it who called whom."""
-    caller, called = (text(event.payload.get(name), 255) for name in ("from", "to"))
-    unnamed = Recording.objects.filter(call=call, from_number="", to_number="")
-    if (caller or called) and (keys := list(unnamed.values_list("pk", flat=True))):
-        Recording.objects.filter(pk__in=keys).change(
-            direction=text(event.payload.get("direction"), 8), **numbers(caller, called)
-        )
-        for key in keys:
+    told = {it.call.pk: it.event.payload for it in begun}
+    unnamed = Recording.objects.filter(call__in=told, from_number="", to_number="")
+    for key, call in unnamed.values_list("pk", "call_id"):
+        caller, called = (text(told[call].get(name), 255) for name in ("from", "to"))
+        if caller or called:
+            direction = text(told[call].get("direction"), 8)
+            named = {"direction": direction, **numbers(caller, called)}
+            Recording.objects.filter(pk=key).change(**named)
             index(key)
 
 
-@handles("call.initiated")
-@handles("call.answered")
-@handles("call.hangup")
-def name_agent(row: WebhookEvent, event: Event, call: Call) -> None:
-    """Tell the recordings of the conversation who took the call, or made it, for the centre."""
-    conversation.tell_agent(call)
+@handles_all("call.initiated", "call.answered", "call.hangup")
+def name_agents(news: Sequence[Told]) -> None:
+    """Tell the recordings of conversations who took the call, or made it, for the centre."""
+    conversation.tell_agents({it.call.pk: it.call for it in news}.values())
 
 
 @handles("call.recording.transcription.saved")

@@ -90,6 +90,26 @@ def test_of_a_batch_that_others_have_claimed_meanwhile_the_rest_is_taken(post, m
     assert [(event.event_id, event.attempts) for event in claimed] == [("e0", 1), ("e2", 1)]
 
 
+def test_a_handler_of_all_is_given_what_one_commit_has(post, monkeypatch):
+    given = []
+    monkeypatch.setitem(
+        events._handlers_of_all,
+        lambda news: given.append(
+            [(it.row.event_id, it.event.event_type, it.call) for it in news]
+        ),
+        ("call.initiated",),
+    )
+    for number in range(2):
+        post(payload("call.initiated", id=f"e{number}", **leg()))
+    post(payload("call.answered", id="another", **leg()))
+
+    events.apply_due()
+
+    calls = {call.call_leg_id: call for call in Call.objects.all()}
+    rows = WebhookEvent.objects.filter(event_type="call.initiated").order_by("id")
+    assert given == [[(row.event_id, row.event_type, calls[row.call_leg_id]) for row in rows]]
+
+
 def test_a_failing_event_undoes_no_other_leg_of_its_commit(post, handler):
     def fail(event, parsed, call):
         raise ValueError("a handler's bug")
