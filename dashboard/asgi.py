@@ -20,6 +20,7 @@ from dashboard.wsgi import application as django  # loads the models that the ne
 from calls import intake
 from dashboard import live
 from dashboard.files import serve_files
+from dashboard.garbage import settle
 from dashboard.live import Receive, Scope, Send
 from dashboard.streams import serve_streams
 from recordings import bundle, sheet
@@ -54,6 +55,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
     intake.start()
     end_streams_first()
     end_with_the_server()
+    settle()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await live.hub.stop()

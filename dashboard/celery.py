@@ -17,6 +17,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
 from django.conf import settings
 
+from dashboard.garbage import settle
+
 
 def celery_url(url: str) -> str:
     """Return the broker's address in Celery's spelling of unix:///path."""
@@ -69,7 +71,8 @@ logger = logging.getLogger(__name__)
 
 @worker_ready.connect
 def beat(sender: Any = None, **kwargs: object) -> None:
-    """Leave a sign of life for every lane this worker serves."""
+    """Leave a sign of life for every lane this worker serves, from now on."""
+    settle()
     lanes = [queue.name for queue in sender.task_consumer.queues]
     threading.Thread(target=_beat, args=(lanes,), name="heartbeat", daemon=True).start()
 

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from django.conf import settings
 
 from calls import ring
+from dashboard.garbage import settle
 from dashboard.screen import Screen
 from dashboard.threads import with_connection
 from dashboard.viewers import Audience, View
@@ -102,6 +103,7 @@ def serve(screen: Screen, questions: BinaryIO, answers: BinaryIO) -> None:
     """Answer the questions of a hub until it hangs up."""
     with suppress(Exception):  # the database is away: the first question tells
         with_connection(screen.warm)
+    settle()
     for line in questions:
         asked: dict[str, Any] = json.loads(line)
         lost_at = asked["broker_lost_at"]
