@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-TICK_S = 0.05  # twenty looks a second at most, however many rings
+TICK_S = 0.03  # thirty looks a second at most, however many rings
 WHOLE_S = 1.0  # from one look at everything to the next, with or without a ring
 BEAT_S = 5.0  # pages call themselves stale after ten seconds of silence
 FRESH_S = 3.0  # a board read longer ago is stale
