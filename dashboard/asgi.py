@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType
 
 from a2wsgi import WSGIMiddleware
@@ -50,7 +51,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def lifespan(receive: Receive, send: Send) -> None:
     """Open what runs beside the requests, and close it when the last request is answered."""
     await receive()
-    await live.hub.lookout.start()
+    with suppress(OSError):  # the first look tries again
+        await live.hub.lookout.start()
     live.hub.start()
     intake.start()
     end_streams_first()
