@@ -13,8 +13,9 @@ from typing import NamedTuple
 from calls import fold, wishes
 from calls.models import Call, Command, Guard
 
-PAUSED, COMMAND, DOUBT, FLAW, CALM = range(5)  # ranks: the smaller, the higher on the board
+PAUSED, COMMAND, STUCK, DOUBT, FLAW, CALM = range(6)  # ranks: the smaller, the higher
 LONG_PAUSE = timedelta(seconds=120)  # of a pause that no guard watches
+STUCK_AFTER = timedelta(minutes=1)  # of asking Telnyx in vain whether a silent call still lives
 
 
 class Need(NamedTuple):
@@ -74,13 +75,19 @@ def troubles(leg: Facts) -> Iterator[Need]:
             yield Need(COMMAND, f"{wish.label}: {wish.trouble.lower()}")
 
 
+def stuck(leg: Facts) -> Iterator[Need]:
+    """Tell of a call that fell silent, and of which Telnyx does not say whether it lives."""
+    if leg.call.is_live and leg.call.doubted_at:
+        yield Need(STUCK, "May have ended", leg.call.doubted_at + STUCK_AFTER)
+
+
 def doubts(leg: Facts) -> Iterator[Need]:
     """Tell of a recording of which nobody knows whether it runs."""
     if leg.call.is_live and leg.call.recording == fold.Recording.DOUBT:
         yield Need(DOUBT, "Recording in doubt")
 
 
-SOURCES: list[Source] = [pauses, troubles, doubts]
+SOURCES: list[Source] = [pauses, troubles, stuck, doubts]
 
 
 def attention(

@@ -57,7 +57,7 @@ def ask(call: Call, *, timeout: Timeout = READ_TIMEOUT) -> bool | None:
     else:
         is_alive, ended_at = status.is_alive, status.ended_at
     if call.doubted_at is not None:
-        Call.objects.filter(pk=call.pk).update(doubted_at=None)
+        projection.touch(call, doubted_at=None)
     if is_alive and call.line != fold.Line.UNKNOWN:
         asking.lives_elsewhere(call.call_leg_id)
         Call.objects.filter(pk=call.pk).update(probe_at=timezone.now() + projection.QUIET)
@@ -84,4 +84,5 @@ def ask(call: Call, *, timeout: Timeout = READ_TIMEOUT) -> bool | None:
 
 
 def _stays_in_doubt(call: Call) -> None:
-    Call.objects.filter(pk=call.pk, doubted_at=None).update(doubted_at=timezone.now())
+    if call.doubted_at is None:
+        projection.touch(call, doubted_at=timezone.now())

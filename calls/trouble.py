@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from access.policies import Right, may
 from calls import asking, commands, events, fold
+from calls.attention import STUCK_AFTER
 from calls.models import Call, Command, Kind, WebhookEvent
 from calls.problems import CannotHelp, Person, Rows, Told, literally, register
 from calls.problems import Kind as Trouble
@@ -18,7 +19,6 @@ from calls.ring import ring
 from calls.wishes import Wish
 
 LATELY = timedelta(days=3)  # later nobody can make good what a command did not do
-STUCK_AFTER = timedelta(minutes=1)
 UNREADABLE = "unreadable"
 CALL_ENDED = "90018"
 

@@ -319,10 +319,16 @@ def test_commands_go_first_but_not_forever(world, sam):
 def test_a_call_that_telnyx_does_not_tell_of_is_in_doubt_since_then(deliver):
     deliver("call.answered", **leg())
     Call.objects.update(probe_at=timezone.now())
+    before = Call.objects.get()
 
     reconcile.probe_due()
 
-    assert Call.objects.get().doubted_at is not None
+    after = Call.objects.get()
+    assert after.doubted_at is not None
+    assert after.version == before.version + 1  # the board shows it
+    Call.objects.update(probe_at=timezone.now())
+    reconcile.probe_due()
+    assert Call.objects.get().doubted_at == after.doubted_at
 
 
 # An outage

@@ -19,18 +19,20 @@ def only():
 def test_what_needs_a_person_comes_first_then_age():
     calm = call(heard_s=900)
     doubt = call(recording="doubt", heard_s=50)
+    stuck = call(heard_s=45, doubted_at=NOW - timedelta(minutes=2))
     trouble = call(heard_s=40)
     wish(trouble, "speak", "failed")
     paused = call(recording="paused", heard_s=30, recording_since_ours=NOW - timedelta(minutes=5))
     young = call(heard_s=1)
 
-    assert keys() == [it.conversation for it in (paused, trouble, doubt, calm, young)]
+    assert keys() == [it.conversation for it in (paused, trouble, stuck, doubt, calm, young)]
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"recording": "doubt"}, "Recording in doubt"),
+        ({"doubted_at": NOW - timedelta(minutes=1)}, "May have ended"),
         (
             {"recording": "paused", "recording_since_ours": NOW - timedelta(seconds=120)},
             "Paused for long",
@@ -77,6 +79,16 @@ def test_a_pause_tells_when_it_will_have_lasted_for_long():
 
     assert not only().attention.needs
     assert only().attention.until == NOW + timedelta(seconds=90)
+
+
+def test_a_call_that_telnyx_does_not_tell_of_needs_somebody_a_minute_later():
+    one = call(doubted_at=NOW - timedelta(seconds=20))
+
+    assert not only().attention.needs
+    assert only().attention.until == NOW + timedelta(seconds=40)
+
+    type(one).objects.update(line="ended", closed_at=NOW)
+    assert only().attention == attention.Attention()
 
 
 def test_the_same_trouble_of_two_legs_is_said_once():
