@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from calls import numbers
 from calls.models import LIVE, Call, Contact, ContactBook
 from calls.ring import LIVE as HUBS
 from calls.ring import ring
@@ -74,6 +75,11 @@ def edition() -> str:
 def name_of(number: str) -> str:
     """Return the name of a number, or nothing."""
     return names().get(number, "") if number.startswith("+") else ""
+
+
+def known_as(number: str) -> str:
+    """Return whose number it is, as the contacts know; else the number, as people write it."""
+    return name_of(number) or numbers.written(number)
 
 
 def numbers_of(text: str) -> list[str]:

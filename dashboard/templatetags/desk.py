@@ -3,59 +3,34 @@
 Times are shown in the site's zone, with UTC in their title; the page names the zone once.
 """
 
-import re
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 
-import phonenumbers
 from django import forms, template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from calls import clocks, contacts, fragments
+from calls import clocks, contacts, fragments, numbers
 from calls.clocks import NOTHING, epoch_ms, whole_seconds
 
 register = template.Library()
 for written in (clocks.ticking, clocks.left, clocks.duration, clocks.epoch_ms):
     register.filter(written)
 
-WITHHELD = {"anonymous", "restricted", "private", "unavailable", "unknown", "withheld"}
-SIP_LONGEST = 32
 UNITS = ("kB", "MB", "GB", "TB")
 
 
 @register.filter
 def phone(value: str) -> str:
     """Write whose number it is, as the contacts know; else the number itself."""
-    text = str(value or "")
-    return contacts.name_of(text) or _phone(text)
+    return contacts.known_as(str(value or ""))
 
 
 @register.filter
 def number(value: str) -> str:
     """Write a number with spaces, a SIP address short, and say when the caller withheld it."""
-    return _phone(str(value or ""))
-
-
-@lru_cache(4096)
-def _phone(value: str) -> str:
-    if not value:
-        return NOTHING
-    if value.lower().removeprefix("sip:").removeprefix("+").split("@")[0] in WITHHELD:
-        return "Withheld"
-    if value.startswith("+"):
-        try:
-            number = phonenumbers.parse(value)
-        except phonenumbers.NumberParseException:
-            return value
-        shape = phonenumbers.PhoneNumberFormat.INTERNATIONAL
-        return re.sub(r"[-/.() ]+", " ", phonenumbers.format_number(number, shape))
-    address = value.removeprefix("sip:")
-    if len(address) > SIP_LONGEST:
-        half = SIP_LONGEST // 2
-        return f"{address[:half]}…{address[-half + 1 :]}"
-    return address
+    return numbers.written(str(value or ""))
 
 
 @register.filter
