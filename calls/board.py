@@ -3,45 +3,45 @@
     conversations(now) -> [Conversation] -> row(conversation, control) -> one <tr>
 
 A row depends on its legs and their commands alone, and every change of those raises its version.
-It is rendered once and then parted for those who may control calls and those who may not. It holds
-nothing of a request: no form, no token, no viewer. Its buttons name a form of the page.
+It is rendered once for all who may control calls and once for all who may not. It holds nothing
+of a request: no form, no token, no viewer. Its buttons name a form of the page.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 from django.db.models import Count, Q, Sum
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 
-from calls import countdown, finding, fold, listening, wishes
+from calls import contacts, countdown, finding, fold, frames, listening, wishes
 from calls.attention import Attention, attention
-from calls.buttons import Slot, slots
+from calls.buttons import Standing, standing
 from calls.clocks import duration, left, ticking
-from calls.commands import LANES, why_not
+from calls.commands import LANES
 from calls.countdown import Countdown
 from calls.fragments import (
-    Controls,
-    Frame,
-    Handles,
+    Cells,
     Line,
-    Nothing,
-    Party,
+    Own,
+    People,
+    Place,
     Rec,
     Sound,
     anew,
+    fill,
     filled,
-    fragment,
     href,
     leg_id,
-    parted,
-    shared,
+    safe,
+    seen,
 )
-from calls.models import Call, CallQuerySet, Command, Guard, Kind
+from calls.frames import Look, frame
+from calls.models import Call, CallQuerySet, Command, Guard
 from calls.sounds.names import plain
 from calls.wishes import Wish
 
@@ -56,7 +56,7 @@ class Leg:
     call: Call
     place: int  # 1 leads
     many: bool  # there are others, so it has to be named
-    slots: tuple[Slot, ...]
+    standing: Standing
     wishes: list[Wish]
     recording_wish: Wish | None
     guard: Countdown | None
@@ -85,7 +85,7 @@ class Leg:
     def caller_name(self) -> str:
         """Return the name the caller shows, unless it only repeats the number."""
         shown = self.call.caller_name
-        is_name = any(letter.isalpha() for letter in shown) and shown != self.call.from_number
+        is_name = any(map(str.isalpha, shown)) and shown != self.call.from_number
         return shown if is_name and self.call.direction != "outgoing" else ""
 
     @property
@@ -94,57 +94,78 @@ class Leg:
         return plain(self.call.sound_medium)
 
     @property
-    def buttons(self) -> SafeString:
-        """Return its buttons."""
-        return shared("calls/_buttons.html", Handles(self.slots), self.call.pk)
+    def place_shown(self) -> Place:
+        return Place(self.many)
+
+    @property
+    def line_shown(self) -> Line:
+        return Line(self.call.line, self.call.ended_inferred)
+
+    @property
+    def sound_shown(self) -> Sound:
+        call = self.call
+        return Sound(call.sound, call.sound_medium, self.medium, call.transcribing)
+
+    @property
+    def rec_shown(self) -> Rec:
+        call, wish, watched = self.call, self.recording_wish, self.watched
+        return Rec(
+            call.recording,
+            call.ended_while_paused,
+            call.recording_rule,
+            wish.doing.replace(" the recording", "") if wish else "",
+            watched.look if watched else "",
+        )
 
     @property
     def controls(self) -> SafeString:
         """Return its buttons, as a group with a name."""
-        around = Controls(self.many, self.place, self.customer)
-        return filled(fragment("calls/_controls.html", around), buttons=self.buttons)
+        return filled(
+            frames.controls(self.place_shown, self.standing),
+            leg=self.id,
+            pk=self.call.pk,
+            place=self.place,
+            customer_name=contacts.known_as(self.customer),
+        )
 
     @property
     def line(self) -> SafeString:
         """Return how the line is."""
-        return fragment("calls/_line.html", Line(self.call.line, self.call.ended_inferred))
+        return frames.line(self.line_shown)
 
     @property
-    def answer(self) -> str:
+    def answer(self) -> SafeString:
         """Return the button for a call that waits for it."""
-        if why_not(self.call, Kind.ANSWER):
-            return ""
-        return shared("calls/_answer.html", Nothing(), self.call.pk)
+        return filled(frames.answer(self.standing), leg=self.id, pk=self.call.pk)
 
     @property
     def sound(self) -> SafeString:
         """Return what sounds."""
-        call = self.call
-        shown = Sound(call.sound, call.sound_medium, self.medium, call.transcribing)
-        return shared("calls/_sound.html", shown, call.pk)
+        return filled(frames.sound(self.sound_shown), leg=self.id, pk=self.call.pk)
 
     @property
     def rec(self) -> SafeString:
         """Return how the recording is."""
-        call, wish = self.call, self.recording_wish
-        watched = self.guard if self.guard and self.guard.is_open else None
-        doing = wish.doing.replace(" the recording", "") if wish else ""
-        look = watched.look if watched else ""
-        since = call.recording_since_ours
-        if call.recording == fold.Recording.ON:
-            since = call.recording_started_ours
-        shown = Rec(call.recording, call.ended_while_paused, call.recording_rule, doing, look)
-        return filled(
-            fragment("calls/_recording.html", shown),
-            since=ticking(since, self.now),
-            left=left(watched.guard.deadline, self.now) if watched else "",
+        return filled(frames.rec(self.rec_shown), since=self.since, left=self.left)
+
+    @property
+    def watched(self) -> Countdown | None:
+        """Return the pause that is watched, if it goes on."""
+        return self.guard if self.guard and self.guard.is_open else None
+
+    @property
+    def since(self) -> str:
+        """Return how long the recording has been what it is."""
+        call = self.call
+        is_on = call.recording == fold.Recording.ON
+        return ticking(
+            call.recording_started_ours if is_on else call.recording_since_ours, self.now
         )
 
-    def party(self, row: str) -> Party:
-        """Return who talks, for a row."""
-        return Party(
-            row, self.url, self.customer, self.caller_name, self.call.direction, self.ours
-        )
+    @property
+    def left(self) -> str:
+        """Return how long its pause is still watched."""
+        return left(self.watched.guard.deadline, self.now) if self.watched else ""
 
     @property
     def listener(self) -> listening.Listener | None:
@@ -190,7 +211,7 @@ class Conversation:
 
     @property
     def is_live(self) -> bool:
-        return any(call.is_live for call in self.legs)
+        return self.lead.is_live
 
     @cached_property
     def tiles(self) -> list[str]:
@@ -304,46 +325,67 @@ def rows(conversation: Conversation) -> dict[bool, str]:
     """Render a conversation for those who may control calls, and for those who may not."""
     shown = context(conversation)
     lead, recorded, sounding = shown["lead"], shown["recorded"], shown["sounding"]
-    words = [f"is-{lead.call.line}", *(f"in-{tile}" for tile in conversation.tiles)]
-    party = lead.party(conversation.id)
-    cells = Frame(conversation.is_live, recorded.place, sounding.place, bool(recorded.guard))
-    html = filled(
-        fragment("calls/_row.html", cells),
-        id=SafeString(conversation.id),
-        classes=" ".join(words),
-        version=conversation.version,
-        order=conversation.order,
-        rank=conversation.attention.rank,
-        find=conversation.haystack,
-        line=lead.line,
-        answer=lead.answer,
-        who=fragment("calls/_who.html", party),
-        time=lead.time,
-        rec=recorded.rec,
-        sound=sounding.sound,
-        note=_note(conversation, shown),
-        controls=lead.controls,
-        url=lead.url,
-        more=_more(party, shown),
-        guard=anew("calls/_guard.html", leg=recorded) if cells.is_watched else "",
+    look = Look(
+        Cells(conversation.is_live, recorded.place, sounding.place, bool(recorded.guard)),
+        lead.line_shown,
+        People(lead.call.direction, bool(lead.caller_name)),
+        recorded.rec_shown,
+        sounding.sound_shown,
+        lead.place_shown,
+        lead.standing,
     )
-    return parted(html)
+    own = safe(_of_row(conversation) | _of_legs(lead, recorded, sounding) | _anew(shown))
+    return {
+        control: seen(fill(pieces, own), control=control)
+        for control, pieces in frame(look).items()
+    }
 
 
-def _note(conversation: Conversation, shown: Mapping[str, Any]) -> str:
-    """Return what needs a person, else how the last command fared."""
-    needs, wish = conversation.attention.words, shown["note"]
-    if not needs and not wish:
-        return ""
-    return anew("calls/_note.html", needs=needs, wish=wish, now=conversation.at)
+def _of_row(conversation: Conversation) -> dict[str, Own]:
+    """Return what a row has of its own."""
+    words = [f"is-{conversation.lead.line}", *(f"in-{tile}" for tile in conversation.tiles)]
+    return {
+        "id": conversation.id,
+        "classes": " ".join(words),
+        "version": conversation.version,
+        "order": conversation.order,
+        "rank": conversation.attention.rank,
+        "find": conversation.haystack,
+    }
 
 
-def _more(party: Party, shown: Mapping[str, Any]) -> SafeString:
-    """Return what a row shows when it is opened."""
+def _of_legs(lead: Leg, recorded: Leg, sounding: Leg) -> dict[str, Own]:
+    """Return what the legs that a row is about have of their own."""
+    return {
+        "leg": lead.id,
+        "pk": lead.call.pk,
+        "place": lead.place,
+        "customer": lead.customer,
+        "customer_name": contacts.known_as(lead.customer),
+        "ours": lead.ours,
+        "ours_name": contacts.known_as(lead.ours),
+        "caller": lead.caller_name,
+        "time": lead.time,
+        "since": recorded.since,
+        "left": recorded.left,
+        "sounding_leg": sounding.id,
+        "sounding_pk": sounding.call.pk,
+    }
+
+
+def _anew(shown: Mapping[str, Any]) -> dict[str, Own]:
+    """Return the parts of a row that few calls have: they are rendered anew each time."""
+    now, recorded, others = shown["now"], shown["recorded"], shown["others"]
+    needs, wish = shown["conversation"].attention.words, shown["note"]
     wishes = shown["lead"].wishes
-    if not wishes and not shown["others"]:
-        return fragment("calls/_more.html", party)
-    return anew("calls/_more.html", **party._asdict(), **shown, wishes=wishes)
+    supervisors = sum(bool(it.call.supervises_id and it.call.is_live) for it in others)
+    return {
+        "note": anew("calls/_note.html", needs=needs, wish=wish, now=now) if needs or wish else "",
+        "wishes": anew("calls/_wishes.html", wishes=wishes, now=now) if wishes else "",
+        "legs": f"{len(others) + 1} legs" + ", supervisor" * supervisors,
+        "others": anew("calls/_others.html", **shown) if others else "",
+        "guard": anew("calls/_guard.html", leg=recorded) if recorded.guard else "",
+    }
 
 
 def context(conversation: Conversation) -> dict[str, Any]:
@@ -379,7 +421,7 @@ def _leg(call: Call, place: int, conversation: Conversation, *, many: bool) -> L
         call=call,
         place=place,
         many=many,
-        slots=slots(call, commands),
+        standing=standing(call, commands),
         wishes=wishes.worth_saying(commands),
         recording_wish=wishes.pending(commands, LANES["recording"]),
         guard=Countdown(guard, call, conversation.at) if guard is not None else None,

@@ -1,14 +1,32 @@
 """The buttons of a call: always the same places, each with what fits the state.
 
-call, its newest commands --slots--> what each place asks for now, or why it cannot
+call, its newest commands --standing--> what decides --slots--> what each place asks for now,
+or why it cannot
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from calls import fold, listening
 from calls.commands import LANES, why_not
 from calls.fragments import NOBODY, href
 from calls.models import LISTEN, REASONS, Call, Command, Kind
+
+MOST = 1024  # standings whose buttons are kept; calls without commands share a few dozen
+
+
+class Standing(NamedTuple):
+    """All that decides what the buttons of a call ask for: calls that stand alike share them."""
+
+    line: str
+    direction: str
+    recording: str
+    sound: str
+    transcribing: bool
+    listens_in: bool
+    supervisor_role: str
+    doubted_after: tuple[str, str] | None = None  # a kind, and how it ended
+    pending: frozenset[str] = frozenset()  # kinds that are open
 
 
 class Slot(NamedTuple):
@@ -32,15 +50,36 @@ class Slot(NamedTuple):
         return REASONS
 
 
-def slots(call: Call, commands: list[Command]) -> tuple[Slot, ...]:
+def standing(call: Call, commands: list[Command]) -> Standing:
+    """Return how a call stands, with its newest commands."""
+    return Standing(
+        call.line,
+        call.direction,
+        call.recording,
+        call.sound,
+        call.transcribing,
+        call.supervises_id is not None,
+        call.supervisor_role,
+        _doubted_after(call, commands) if commands else None,
+        frozenset(it.kind for it in commands if it.is_open) if commands else frozenset(),
+    )
+
+
+def can_answer(standing: Standing) -> bool:
+    """Say whether the call waits to be answered."""
+    return not why_not(_bare(standing), Kind.ANSWER)
+
+
+@lru_cache(MOST)
+def slots(standing: Standing) -> tuple[Slot, ...]:
     """Return the buttons of a call: always the same places, each with what fits the state."""
-    last = _doubted_after(call, commands)
+    call, last = _bare(standing), standing.doubted_after
     starts = call.recording == fold.Recording.OFF or (
-        last is not None and (last.kind, last.state) == (Kind.RECORD_STOP, Command.State.FAILED)
+        last == (Kind.RECORD_STOP, Command.State.FAILED)
     )
     is_silent = call.sound == fold.Sound.SILENT
     resumes = call.recording == fold.Recording.PAUSED or (
-        last is not None and last.kind == Kind.RECORD_RESUME
+        last is not None and last[0] == Kind.RECORD_RESUME
     )
     choices = [
         ("record", Kind.RECORD_START, "Record", "ask")
@@ -59,16 +98,28 @@ def slots(call: Call, commands: list[Command]) -> tuple[Slot, ...]:
         ("listen", LISTEN, "Listen in", "ask"),
         ("hangup", Kind.HANGUP, "Hang up", "sure"),
     ]
-    if call.supervises_id:
+    if standing.listens_in:
         choices = listening.SLOTS
-    open_now = {command.kind for command in commands if command.is_open}
     return tuple(
-        Slot(place, kind, label, way, why_not(call, kind), kind in open_now)
+        Slot(place, kind, label, way, why_not(call, kind), kind in standing.pending)
         for place, kind, label, way in choices
     )
 
 
-def _doubted_after(call: Call, commands: list[Command]) -> Command | None:
+def _bare(standing: Standing) -> Call:
+    """Return a call of which nothing else is known: so nothing else can decide."""
+    return Call(
+        line=standing.line,
+        direction=standing.direction,
+        recording=standing.recording,
+        sound=standing.sound,
+        transcribing=standing.transcribing,
+        supervises_id=NOBODY if standing.listens_in else None,
+        supervisor_role=standing.supervisor_role,
+    )
+
+
+def _doubted_after(call: Call, commands: list[Command]) -> tuple[str, str] | None:
     """Return the recording's last settled command while nobody knows what the recording does.
 
     After a resume it is resumed again; after a stop that Telnyx refused it may be started anew.
@@ -76,4 +127,4 @@ def _doubted_after(call: Call, commands: list[Command]) -> Command | None:
     if call.recording != fold.Recording.DOUBT:
         return None
     settled = [it for it in commands if it.kind in LANES["recording"] and not it.is_open]
-    return settled[-1] if settled else None
+    return (settled[-1].kind, settled[-1].state) if settled else None

@@ -3,8 +3,8 @@
     name_of("+12125550100") -> "Jane Doe"       numbers_of("jane") -> ["+12125550100"]
 
 Each process keeps a copy of the book, and looks once a request (else every ten seconds) whether
-it is still the last. Whoever changes a contact does it through here: rows that were rendered once
-for many are made anew.
+it is still the last. Whoever changes a contact does it through here: the rows that show the number
+are made anew.
 """
 
 import threading
@@ -64,12 +64,6 @@ def _refresh() -> None:
     if stamp != _Copy.last[0]:
         found = Contact.objects.order_by().values_list("number", "name") if stamp else ()
         _Copy.last = stamp, dict(found)
-
-
-def edition() -> str:
-    """Return what changes with every change of the book."""
-    names()
-    return _Copy.last[0]
 
 
 def name_of(number: str) -> str:

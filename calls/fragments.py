@@ -1,15 +1,14 @@
-"""Parts of a row that depend on a few values alone: rendered once, while these are the same.
+"""Parts of a page about calls that depend on a few values alone: rendered once for each of these.
 
-    values --template--> part of nobody's call --shared--> part of this call
-    values --template--> part with marks --filled--> part with what it has of its own
+    values --template--> part with marks --filled--> part with what a call has of its own
 
 A part sees nothing but its values, so it cannot be out of date: what a template is to show besides
-has to be added here, and then counts. What is never the same, a clock or an id, is set in
-afterwards, where the template has a mark: <!--its name-->.
+has to be added here, and then counts. What is a call's own, an id, a clock, whose number it is, is
+set in afterwards, where the template has a mark: <!--its name-->.
 """
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from functools import cache, lru_cache
 from html import escape
 from typing import NamedTuple, TypeAlias
@@ -20,9 +19,7 @@ from django.urls import reverse
 from django.utils.html import strip_spaces_between_tags
 from django.utils.safestring import SafeString
 
-from calls import contacts
-
-MOST = 8192  # parts kept: two of each of a thousand calls, and those they share; about 10 MB
+MOST = 2048  # parts kept: there are as many as there are names of sounds and rules; about 2 MB
 NOBODY = UUID(int=0)
 NOBODYS, NOBODYS_LEG = str(NOBODY), f"leg-{NOBODY.hex[:12]}"
 FOR_BOTH = "both"  # as `control`: for those who may control calls and for those who may not
@@ -62,15 +59,13 @@ class Rec(NamedTuple):
     look: str  # of the pause that is watched
 
 
-class Controls(NamedTuple):
-    """What is shown around the buttons of a leg."""
+class Place(NamedTuple):
+    """What says which leg it is."""
 
-    many: bool
-    place: int
-    customer: str
+    many: bool  # there are others
 
 
-class Frame(NamedTuple):
+class Cells(NamedTuple):
     """What cells a row has."""
 
     is_live: bool
@@ -83,18 +78,15 @@ class Nothing(NamedTuple):
     """What is shown of a part that is always the same."""
 
 
-class Party(NamedTuple):
-    """What is shown of the people of a call."""
+class People(NamedTuple):
+    """What is shown of the people of a call, but for who they are."""
 
-    id: str
-    url: str
-    customer: str
-    caller_name: str
     direction: str
-    ours: str
+    has_caller: bool  # who shows a name
 
 
-Shown: TypeAlias = Handles | Line | Sound | Rec | Controls | Frame | Nothing | Party
+Own: TypeAlias = str | int | UUID
+Shown: TypeAlias = Handles | Line | Sound | Rec | Place | Cells | Nothing | People
 
 
 def leg_id(call: UUID) -> str:
@@ -102,61 +94,61 @@ def leg_id(call: UUID) -> str:
     return f"leg-{call.hex[:12]}"
 
 
-def fragment(template: str, shown: Shown) -> SafeString:
-    """Return a part of a row; its template sees the values by name.
-
-    And it sees whose numbers they are: another edition of the contacts renders it anew.
-    """
-    return rendered(template, shown, contacts.edition())
-
-
 @lru_cache(MOST)
-def rendered(template: str, shown: Shown, edition: str) -> SafeString:
-    """Return a part for an edition of the contacts."""
-    return anew(template, **{"id": NOBODYS_LEG, "pk": NOBODY, **shown._asdict()})
+def fragment(template: str, shown: Shown) -> SafeString:
+    """Return a part; its template sees the values by name, and marks for `id` and `pk`."""
+    html = anew(template, **{"id": NOBODYS_LEG, "pk": NOBODY, **shown._asdict()})
+    return SafeString(html.replace(NOBODYS_LEG, "<!--leg-->").replace(NOBODYS, "<!--pk-->"))
 
 
 def anew(template: str, **values: object) -> SafeString:
-    """Render a part of a row, for those who may control calls and for those who may not."""
+    """Render a part, for those who may control calls and for those who may not."""
     html = get_template(template).render({**values, "control": FOR_BOTH})
     return SafeString(strip_spaces_between_tags(html.strip()))
 
 
-def shared(template: str, shown: Shown, call: UUID) -> SafeString:
-    """Return a part that calls share: it is rendered of nobody's, and then says whose it is."""
-    html = fragment(template, shown).replace(NOBODYS_LEG, leg_id(call))
-    return SafeString(html.replace(NOBODYS, str(call)))
+def joined(html: str, **parts: str) -> SafeString:
+    """Return a part with others where their marks are; it keeps all other marks, and theirs."""
+    return SafeString(MARK.sub(lambda mark: parts.get(mark[1], mark[0]), html))
 
 
-def filled(html: str, **own: str | int) -> SafeString:
-    """Return a part with what it has of its own where its marks are."""
-    safe = {
-        name: value if isinstance(value, SafeString | int) else escape(value)
+def filled(html: str, **own: Own) -> SafeString:
+    """Return a part with what a call has of its own where its marks are."""
+    return SafeString(fill(pieces(html), safe(own)))
+
+
+def pieces(html: str) -> list[str]:
+    """Return a part in pieces: text, the name of a mark, text, and so on."""
+    return MARK.split(html)
+
+
+def fill(pieces: list[str], own: Mapping[str, str]) -> str:
+    """Return the pieces of a part with HTML in the place of the marks."""
+    full = pieces.copy()
+    full[1::2] = [own[name] for name in pieces[1::2]]
+    return "".join(full)
+
+
+def safe(own: Mapping[str, Own]) -> dict[str, str]:
+    """Return values as HTML."""
+    return {
+        name: value if isinstance(value, SafeString) else escape(str(value))
         for name, value in own.items()
     }
-    return SafeString(_shape(html, tuple(own)) % safe)
-
-
-@lru_cache(MOST)
-def _shape(html: str, names: tuple[str, ...]) -> str:
-    """Return a part as a format with these names."""
-    html = html.replace("%", "%%")
-    return MARK.sub(lambda mark: f"%({mark[1]})s" if mark[1] in names else mark[0], html)
 
 
 def only(html: SafeString) -> SafeString:
-    """Mark a part of a row as seen by those alone who may control calls."""
+    """Mark a part as seen by those alone who may control calls."""
     return SafeString(f"{ONLY}{html}{END}")
 
 
-def parted(html: str) -> dict[bool, str]:
-    """Return what those see who may control calls, and those who may not."""
+def seen(html: str, *, control: bool) -> str:
+    """Return what those see who may control calls, or those who may not."""
+    if ONLY not in html:
+        return html
     first, *others = html.split(ONLY)
     pairs = [part.partition(END) for part in others]
-    return {
-        True: first + "".join(theirs + everybodys for theirs, _, everybodys in pairs),
-        False: first + "".join(everybodys for _, _, everybodys in pairs),
-    }
+    return first + "".join(theirs * control + everybodys for theirs, _, everybodys in pairs)
 
 
 def href(name: str, call: UUID, *more: str) -> str:

@@ -30,8 +30,7 @@ def lines(text: str) -> bytes:
     """Return a text as data of an event: each of its lines is one of them."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    each = text.split("\n")
-    return "\n".join(f"data: {line}" for line in each).encode()
+    return f"data: {text}".replace("\n", "\ndata: ").encode()
 
 
 def _event(event: str, *data: bytes) -> bytes:

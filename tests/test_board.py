@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 from django.utils import timezone
 
-from calls import board, commands, contacts, fragments, wishes
+from calls import board, buttons, commands, contacts, fragments, frames, wishes
 from calls.models import Call, Command, Kind
 from tests.conftest import leg
 
@@ -443,7 +443,7 @@ def test_a_call_with_a_hundred_wishes_shows_the_open_and_the_last():
     ],
 )
 def test_the_buttons_have_fixed_places(values, labels):
-    slots = board.slots(call(**values), [])
+    slots = buttons.slots(buttons.standing(call(**values), []))
 
     assert [slot.place for slot in slots] == [
         "record",
@@ -529,17 +529,18 @@ def test_what_is_rendered_once_for_equal_values_is_never_out_of_date():
     one = call(heard_s=50)
     other = call(heard_s=40, conversation=one.conversation)
     wish(other, "speak")
+    alike = call(heard_s=60, from_number="+493012345678", to_number="", hangup_cause="timeout")
     for values, _ in [*STATES, *STATES[::-1]]:
         fresh = {"recording": "off", "sound": "silent", "transcribing": False, "line": "answered"}
         if values.get("line") == "ended":
             fresh["closed_at"] = NOW
-        Call.objects.filter(pk__in=[one.pk, other.pk]).update(**fresh | values)
-        (conversation,) = board.conversations(now=NOW)
+        Call.objects.filter(pk__in=[one.pk, other.pk, alike.pk]).update(**fresh | values)
+        for conversation in board.conversations(now=NOW):
+            kept = board.rows(conversation)
+            for rendered_once in (frames.frame, fragments.fragment, buttons.slots):
+                rendered_once.cache_clear()
 
-        kept = board.rows(conversation)
-        fragments.rendered.cache_clear()
-
-        assert board.rows(conversation) == kept
+            assert board.rows(conversation) == kept
 
 
 def test_who_may_not_control_calls_gets_no_button_and_nobody_gets_a_mark():
@@ -564,11 +565,14 @@ def test_a_row_rendered_before_shows_the_name_that_a_number_got():
     (before,) = board.conversations(now=NOW)
     assert "Jane Doe" not in board.row(before, control=True)
 
-    contacts.put([(it.from_number, "Jane Doe", "")])
+    contacts.put([(it.from_number, "Jane Doe", ""), (it.to_number, "Sales & more", "")])
     contacts.look_again()
     (after,) = board.conversations(now=NOW)
 
-    assert "Jane Doe" in board.row(after, control=True)
+    html = board.row(after, control=True)
+    assert "More of Jane Doe" in html
+    assert "Controls of Jane Doe" in html
+    assert text(html).startswith("Answered Jane Doe Incoming to Sales & more")
     assert "jane doe" in after.haystack
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from calls import board, commands, projection
+from calls import buttons, commands, projection
 from calls.models import Call, Command
 from simulator.core import CONNECTION_ID
 from tests.conftest import leg
@@ -585,7 +585,7 @@ def test_a_recording_that_never_began_can_be_started_after_its_stop_was_refused(
     call.refresh_from_db()
     newest = list(call.commands.order_by("requested_at"))
     assert (call.recording, newest[-1].state) == ("doubt", "failed")
-    assert board.slots(call, newest)[0].label == "Record"
+    assert buttons.slots(buttons.standing(call, newest))[0].label == "Record"
 
     press(call, "record_start", RECORD, by=sam)
     commands.send_due()
