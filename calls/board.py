@@ -17,7 +17,7 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.utils.functional import cached_property
 
-from calls import contacts, countdown, finding, fold, wishes
+from calls import contacts, countdown, finding, fold, telling, wishes
 from calls.attention import Attention, attention
 from calls.buttons import standing
 from calls.commands import LANES
@@ -177,7 +177,7 @@ def rows(conversation: Conversation) -> dict[bool, str]:
         lead.place_shown,
         lead.standing,
     )
-    own = safe(_of_row(conversation) | _of_legs(lead, recorded, sounding) | _anew(shown))
+    own = safe(_of_row(conversation) | _of_legs(lead, recorded, sounding) | _besides(shown))
     return {
         control: seen(fill(pieces, own), control=control)
         for control, pieces in frame(look).items()
@@ -216,15 +216,14 @@ def _of_legs(lead: Leg, recorded: Leg, sounding: Leg) -> dict[str, Own]:
     }
 
 
-def _anew(shown: Mapping[str, Any]) -> dict[str, Own]:
-    """Return the parts of a row that few calls have: they are rendered anew each time."""
+def _besides(shown: Mapping[str, Any]) -> dict[str, Own]:
+    """Return what a row says of wishes, other legs and a guard; few calls have these two."""
     now, recorded, others = shown["now"], shown["recorded"], shown["others"]
-    needs, wish = shown["conversation"].attention.words, shown["note"]
-    wishes = shown["lead"].wishes
+    needs = shown["conversation"].attention.words
     supervisors = sum(bool(it.call.supervises_id and it.call.is_live) for it in others)
     return {
-        "note": anew("calls/_note.html", needs=needs, wish=wish, now=now) if needs or wish else "",
-        "wishes": anew("calls/_wishes.html", wishes=wishes, now=now) if wishes else "",
+        "note": telling.note(needs, shown["note"], now),
+        "wishes": telling.wishes(shown["lead"].wishes, now),
         "legs": f"{len(others) + 1} legs" + ", supervisor" * supervisors,
         "others": anew("calls/_others.html", **shown) if others else "",
         "guard": anew("calls/_guard.html", leg=recorded) if recorded.guard else "",

@@ -1,10 +1,13 @@
-"""How long ago, and how long until: the clocks of the board, which the page keeps going.
+"""Moments and how long ago or until they are: the clocks of the board, which the page keeps going.
 
 The server writes what they say now, and the moment that they count from (data-since, data-until).
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 NOTHING = "–"  # noqa: RUF001  (a dash is what it is)
@@ -24,6 +27,32 @@ def left(until: datetime, now: datetime) -> str:
     seconds = -(-(until - now) // timedelta(seconds=1))  # the last second counts whole
     return SafeString(
         f'<span class="clock" data-until="{epoch_ms(until)}">{duration(seconds)}</span>'
+    )
+
+
+def clock(value: datetime | None) -> str:
+    """Write the time of a day to the second."""
+    return at(value, "%H:%M:%S")
+
+
+def at(value: datetime | None, shape: str) -> str | SafeString:
+    """Write a moment in some shape, in the site's zone."""
+    if value is None:
+        return NOTHING
+    return _written(value, shape, timezone.get_current_timezone())
+
+
+@lru_cache(8192)
+def _written(value: datetime, shape: str, zone: tzinfo) -> SafeString:
+    here = timezone.localtime(value, zone)
+    offset = here.strftime("%z")
+    return format_html(
+        '<time datetime="{}" title="{} UTC, here UTC{}:{}">{}</time>',
+        value.isoformat(timespec="milliseconds"),
+        (here - (here.utcoffset() or timedelta())).strftime("%Y-%m-%d %H:%M:%S"),
+        offset[:3],
+        offset[3:],
+        here.strftime(shape),
     )
 
 

@@ -85,8 +85,40 @@ class People(NamedTuple):
     has_caller: bool  # who shows a name
 
 
+class Told(NamedTuple):
+    """What is said about a wish, but for its times."""
+
+    state: str
+    is_open: bool
+    doing: str
+    label: str
+    why: str
+    object: str
+    who: str
+    is_again: bool
+    is_accepted: bool
+    accepted_is_all: bool
+    awaits_webhook: bool
+    is_confirmed: bool
+    trouble: str
+    reason: str
+    advice: str
+
+
+class Note(NamedTuple):
+    """What is said in a row: what needs a person, else how a wish fared, but for its times."""
+
+    needs: str = ""
+    is_open: bool = False
+    doing: str = ""
+    label: str = ""
+    trouble: str = ""
+    is_accepted: bool = False
+    is_confirmed: bool = False
+
+
 Own: TypeAlias = str | int | UUID
-Shown: TypeAlias = Handles | Line | Sound | Rec | Place | Cells | Nothing | People
+Shown: TypeAlias = Handles | Line | Sound | Rec | Place | Cells | Nothing | People | Told | Note
 
 
 def leg_id(call: UUID) -> str:

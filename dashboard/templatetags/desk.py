@@ -3,20 +3,20 @@
 Times are shown in the site's zone, with UTC in their title; the page names the zone once.
 """
 
-from datetime import datetime, timedelta, tzinfo
-from functools import lru_cache
+from datetime import datetime, timedelta
 
 from django import forms, template
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from calls import clocks, contacts, fragments, numbers
-from calls.clocks import NOTHING, epoch_ms, whole_seconds
+from calls import clocks, contacts, fragments, numbers, telling
+from calls.clocks import NOTHING, at, epoch_ms, whole_seconds
 
 register = template.Library()
-for written in (clocks.ticking, clocks.left, clocks.duration, clocks.epoch_ms):
+for written in (clocks.clock, clocks.ticking, clocks.left, clocks.duration, clocks.epoch_ms):
     register.filter(written)
+for told in (telling.wish, telling.wishes):
+    register.filter(told)
 
 UNITS = ("kB", "MB", "GB", "TB")
 
@@ -34,40 +34,14 @@ def number(value: str) -> str:
 
 
 @register.filter
-def clock(value: datetime | None) -> str:
-    """Write the time of a day to the second."""
-    return _time(value, "%H:%M:%S")
-
-
-@register.filter
 def moment(value: datetime | None) -> str:
     """Write a time; with its date unless that is today, with its year unless that is this one."""
     if not value:  # a template's missing variable is an empty text
         return NOTHING
     here, today = timezone.localtime(value), timezone.localtime()
     if here.date() == today.date():
-        return _time(value, "%H:%M:%S")
-    return _time(value, "%-d %b %H:%M" if here.year == today.year else "%-d %b %Y %H:%M")
-
-
-def _time(value: datetime | None, shape: str) -> str | SafeString:
-    if value is None:
-        return NOTHING
-    return _written(value, shape, timezone.get_current_timezone())
-
-
-@lru_cache(8192)
-def _written(value: datetime, shape: str, zone: tzinfo) -> SafeString:
-    here = timezone.localtime(value, zone)
-    offset = here.strftime("%z")
-    return format_html(
-        '<time datetime="{}" title="{} UTC, here UTC{}:{}">{}</time>',
-        value.isoformat(timespec="milliseconds"),
-        (here - (here.utcoffset() or timedelta())).strftime("%Y-%m-%d %H:%M:%S"),
-        offset[:3],
-        offset[3:],
-        here.strftime(shape),
-    )
+        return at(value, "%H:%M:%S")
+    return at(value, "%-d %b %H:%M" if here.year == today.year else "%-d %b %Y %H:%M")
 
 
 @register.filter
