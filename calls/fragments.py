@@ -164,9 +164,14 @@ def fill(pieces: list[str], own: Mapping[str, str]) -> str:
 def safe(own: Mapping[str, Own]) -> dict[str, str]:
     """Return values as HTML."""
     return {
-        name: value if isinstance(value, SafeString) else escape(str(value))
+        name: value if isinstance(value, SafeString) else _escaped(value)
         for name, value in own.items()
     }
+
+
+@lru_cache(8 * MOST)  # a dozen texts of each of a thousand calls
+def _escaped(value: Own) -> str:
+    return escape(str(value))
 
 
 def only(html: SafeString) -> SafeString:
