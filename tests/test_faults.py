@@ -12,10 +12,9 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
-from django.template.loader import render_to_string
 from django.utils import timezone
 
-from calls import asking, board, commands, events, intake, reconcile, ring, wishes, writer
+from calls import asking, board, commands, events, intake, reconcile, ring, telling, wishes, writer
 from calls.line import telnyx
 from calls.models import CONFIRMED_BY_WEBHOOK, Call, Command, Kind, Question, WebhookEvent
 from simulator.core import CONNECTION_ID
@@ -174,8 +173,7 @@ class Desk:
         if rows:
             html = board.row(rows[0], control=True)
         else:
-            told = {"wish": wishes.Wish(self.row), "now": timezone.now()}
-            html = render_to_string("calls/_wish.html", told)
+            html = telling.wish(wishes.Wish(self.row), timezone.now())
         return " ".join(unescape(re.sub("<[^>]+>", " ", html)).split())
 
     def effects(self, ledger):

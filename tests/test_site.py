@@ -606,7 +606,7 @@ def test_sizes_are_written_as_people_do(size, written):
 
 def test_times_are_those_of_the_site_with_utc_beside_them():
     with timezone.override("Europe/Berlin"):
-        written = desk.clock(NOW)
+        written = clocks.clock(NOW)
 
     assert written == (
         '<time datetime="2026-03-02T14:03:20.000+00:00"'
@@ -639,7 +639,7 @@ def test_today_ends_at_midnight_of_the_site(monkeypatch):
 
 
 def test_nothing_is_written_as_a_dash():
-    assert desk.clock(None) == desk.moment(None) == clocks.ticking(None, NOW) == DASH
+    assert clocks.clock(None) == desk.moment(None) == clocks.ticking(None, NOW) == DASH
 
 
 # Vendored files
