@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.utils.safestring import SafeString
 
-from calls import contacts, fold, frames, listening
+from calls import contacts, fold, frames, listening, parties
 from calls.buttons import Standing
 from calls.clocks import duration, left, ticking
 from calls.countdown import Countdown
@@ -42,20 +42,15 @@ class Leg:
     @property
     def customer(self) -> str:
         """Return the far end: who called us, or whom we called."""
-        call = self.call
-        return call.to_number if call.direction == "outgoing" else call.from_number
+        return parties.theirs(self.call)
 
     @property
     def ours(self) -> str:
-        call = self.call
-        return call.from_number if call.direction == "outgoing" else call.to_number
+        return parties.ours(self.call)
 
     @property
     def caller_name(self) -> str:
-        """Return the name the caller shows, unless it only repeats the number."""
-        shown = self.call.caller_name
-        is_name = any(map(str.isalpha, shown)) and shown != self.call.from_number
-        return shown if is_name and self.call.direction != "outgoing" else ""
+        return parties.shown_name(self.call)
 
     @property
     def medium(self) -> str:

@@ -19,6 +19,13 @@ def theirs(call: Call) -> str:
     return call.to_number if call.direction == "outgoing" else call.from_number
 
 
+def shown_name(call: Call) -> str:
+    """Return the name the caller shows, unless it only repeats the number."""
+    shown = call.caller_name
+    is_name = any(map(str.isalpha, shown)) and shown != call.from_number
+    return shown if is_name and call.direction != "outgoing" else ""
+
+
 def eldest_first(legs: Sequence[Call]) -> list[Call]:
     """Order legs as CallQuerySet.eldest_first does."""
     return sorted(

@@ -12,10 +12,11 @@ from enum import StrEnum
 
 import phonenumbers
 
+from calls import parties as ends
 from calls.models import LIVE, Call, Command, Kind
+from calls.numbers import WITHHELD
 
 SUPERVISES = "supervise_call_control_id"
-NO_NUMBER = {"anonymous", "restricted", "private", "unavailable", "unknown", "withheld"}
 
 
 class Role(StrEnum):
@@ -33,20 +34,15 @@ class Party:
 
     @property
     def number(self) -> str:
-        call = self.call
-        return call.to_number if call.direction == "outgoing" else call.from_number
+        return ends.theirs(self.call)
 
     @property
     def our_number(self) -> str:
-        call = self.call
-        return call.from_number if call.direction == "outgoing" else call.to_number
+        return ends.ours(self.call)
 
     @property
     def name(self) -> str:
-        """Return the name the caller shows, unless it only repeats the number."""
-        shown = self.call.caller_name
-        is_name = any(letter.isalpha() for letter in shown) and shown != self.call.from_number
-        return shown if is_name and self.call.direction != "outgoing" else ""
+        return ends.shown_name(self.call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +101,7 @@ def spoken(number: str) -> str:
     "" where the caller withheld it. A SIP address becomes its name, as anna.smith -> anna smith.
     """
     user = number.removeprefix("sip:").removeprefix("sips:").partition("@")[0]
-    if not user or user.lower().removeprefix("+") in NO_NUMBER:
+    if not user or user.lower().removeprefix("+") in WITHHELD:
         return ""
     if not re.fullmatch(r"\+?[0-9]+", user):
         return re.sub(r"[._-]+", " ", user).strip()
