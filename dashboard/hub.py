@@ -110,9 +110,7 @@ class Hub:
         everything = ALL in named or time.monotonic() >= self.whole_at
         if everything:
             self.whole_at = time.monotonic() + WHOLE_S
-        views: defaultdict[View, list[Client]] = defaultdict(list)
-        for client in self.clients:  # later ones ask again
-            views[client.view].append(client)
+        views = _by_view(self.clients)  # later ones ask again
         try:
             pieces = await self.lookout.read(list(views), None if everything else named)
         except Exception as exc:  # the database is away, or a row cannot be rendered
@@ -160,12 +158,9 @@ class Hub:
     def _give_sign(self) -> None:
         """Tell who sees the board that it is true now, or that it is not."""
         sign = self._clock()
-        views: defaultdict[View, list[Client]] = defaultdict(list)
-        for client in self.clients:
-            if not client.is_behind or not self.is_healthy:  # else its first look is under way
-                views[client.view].append(client)
-        for clients in views.values():
-            self._tell(clients, sign)
+        for view, clients in _by_view(self.clients).items():
+            if not view.is_behind or not self.is_healthy:  # else their first look is under way
+                self._tell(clients, sign)
 
     # The tasks, one step each
 
@@ -232,6 +227,13 @@ async def _repeat(step: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             logger.exception("live: a step failed")
             await asyncio.sleep(1)
+
+
+def _by_view(clients: Iterable[Client]) -> dict[View, list[Client]]:
+    views: defaultdict[View, list[Client]] = defaultdict(list)
+    for client in clients:
+        views[client.view].append(client)
+    return views
 
 
 def _now_ms() -> int:
