@@ -6,7 +6,6 @@ JSON order on argv -> "ready" on stdout -> a line on stdin -> JSON answer on std
 import asyncio
 import base64
 import json
-import re
 import sys
 import time
 from collections import Counter, deque
@@ -14,10 +13,9 @@ from dataclasses import asdict, dataclass
 
 from nacl.signing import SigningKey
 
-from dashboard.bench.webhooks import Webhook, lives
+from dashboard.bench.webhooks import Webhook, lives, status_of
 
 HOST = "127.0.0.1"
-LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 PATIENCE_S = 30.0  # for the answers that are under way at the end
 
 
@@ -66,15 +64,12 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard += data
-        head, blank, rest = self.heard.partition(b"\r\n\r\n")
-        if not blank:
-            return
-        length = LENGTH.search(head)
-        if length and len(rest) < int(length[1]):
+        status = status_of(self.heard)
+        if not status:
             return
         self.heard = b""
         if self.webhook is not None:
-            self.load.answered(self.webhook, head[9:12].decode(), self.sent_at)
+            self.load.answered(self.webhook, status, self.sent_at)
         self.send()
 
     def connection_lost(self, exc: Exception | None) -> None:

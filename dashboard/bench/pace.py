@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from nacl.signing import SigningKey
 
-from dashboard.bench.webhooks import Leg, Webhook, signed
+from dashboard.bench.webhooks import Leg, Webhook, signed, status_of
 
 HOST = "127.0.0.1"
 AGAIN_S, ANSWERED_WITHIN_S = 0.1, 5.0
@@ -116,10 +116,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Note an answer that is whole."""
         self.heard += data
-        head, end, body = self.heard.partition(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
-        if end and len(body) >= int(length or b"0"):
-            self._tell(head.startswith(b"HTTP/1.1 200"))
+        if status := status_of(self.heard):
+            self._tell(status == "200")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Begin a new one for the next."""

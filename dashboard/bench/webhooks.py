@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from nacl.signing import SigningKey
 LIFE = ("call.initiated", "call.answered", "call.hangup")
 TOGETHER = 200  # calls that go through their lives side by side
 PATH = "/webhooks/telnyx"
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Webhook(NamedTuple):
@@ -129,3 +131,11 @@ def _body(
 
 def _text(at: datetime) -> str:
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def status_of(heard: bytes) -> str:
+    """Return the status of an answer once it is all there, till then nothing."""
+    head, blank, body = heard.partition(b"\r\n\r\n")
+    length = LENGTH.search(head)
+    is_whole = blank and len(body) >= int(length[1] if length else 0)
+    return head[9:12].decode() if is_whole else ""
