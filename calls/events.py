@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from typing import NamedTuple
 
 from django.db import DatabaseError, OperationalError, connection, transaction
@@ -88,7 +89,11 @@ def handles_all(*event_types: str) -> Callable[[HandlerOfAll], HandlerOfAll]:
 
 def is_known(event_type: str) -> bool:
     """Say whether anything is done with events of this type."""
-    return event_type in fold.TYPES or event_type in WITHOUT_EFFECT or event_type in _handlers
+    return event_type in fold.TYPES or event_type in WITHOUT_EFFECT or _is_handled(event_type)
+
+
+def _is_handled(event_type: str) -> bool:
+    return event_type in _handlers or any(event_type in it for it in _handlers_of_all.values())
 
 
 def drain() -> None:
@@ -151,7 +156,8 @@ def _by_leg(batch: Iterable[WebhookEvent]) -> list[list[WebhookEvent]]:
 
 def _slices(batch: Sequence[WebhookEvent]) -> Iterator[list[WebhookEvent]]:
     """Cut a batch into equal parts that one commit each applies; a leg's events stay together."""
-    size = -(-len(batch) // -(-len(batch) // SLICE)) if batch else 0
+    parts = max(1, ceil(len(batch) / SLICE))
+    size = ceil(len(batch) / parts)
     some: list[WebhookEvent] = []
     for events in _by_leg(batch):
         some += events
@@ -188,22 +194,20 @@ def _apply_together(events: Sequence[WebhookEvent]) -> None:
     calls = projection.all_locked(_ids(same) for same in _by_leg(known))
     refolded: dict[str, Call] = {}
     touched: dict[str, Call] = {}
+    told: list[Told] = []
     for event in known:
         call = calls[event.call_leg_id]
-        for handler in _handlers[event.event_type]:
-            handler(event, payloads.parse(bytes(event.raw)), call)
+        if _is_handled(event.event_type):
+            told.append(Told(event, payloads.parse(bytes(event.raw)), call))
+        for handler in _handlers.get(event.event_type, ()):
+            handler(*told[-1])
         if event.event_type in fold.TYPES:
             refolded[event.call_leg_id] = call
         elif event.event_type in WITHOUT_EFFECT:
             touched[event.call_leg_id] = call
     for handler_of_all, types in _handlers_of_all.items():
-        if some := [event for event in known if event.event_type in types]:
-            handler_of_all(
-                [
-                    Told(event, payloads.parse(bytes(event.raw)), calls[event.call_leg_id])
-                    for event in some
-                ]
-            )
+        if some := [it for it in told if it.row.event_type in types]:
+            handler_of_all(some)
     projection.refold(*refolded.values())
     for leg in touched.keys() - refolded.keys():
         projection.touch(touched[leg])

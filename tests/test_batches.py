@@ -110,6 +110,17 @@ def test_a_handler_of_all_is_given_what_one_commit_has(post, monkeypatch):
     assert given == [[(row.event_id, row.event_type, calls[row.call_leg_id]) for row in rows]]
 
 
+def test_an_event_that_only_a_handler_of_all_wants_is_applied(post, monkeypatch):
+    given = []
+    monkeypatch.setitem(events._handlers_of_all, given.extend, ("call.unheard.of",))
+    post(payload("call.unheard.of", id="odd", **leg()))
+
+    events.apply_due()
+
+    assert [it.row.event_id for it in given] == ["odd"]
+    assert states() == {"odd": "applied"}
+
+
 def test_a_failing_event_undoes_no_other_leg_of_its_commit(post, handler):
     def fail(event, parsed, call):
         raise ValueError("a handler's bug")
