@@ -249,6 +249,8 @@ def _changes(call: Call, state: fold.CallState) -> Changes:
     if changes and state.line is not fold.Line.UNKNOWN:
         is_over = state.line is fold.Line.ENDED
         changes["probe_at"] = None if is_over else timezone.now() + QUIET
+        if call.doubted_at is not None:  # it tells of itself again
+            changes["doubted_at"] = None
     return changes
 
 

@@ -330,6 +330,10 @@ def test_a_call_that_telnyx_does_not_tell_of_is_in_doubt_since_then(deliver):
     reconcile.probe_due()
     assert Call.objects.get().doubted_at == after.doubted_at
 
+    deliver("call.hold", call_leg_id=after.call_leg_id)
+
+    assert Call.objects.get().doubted_at is None  # else "May have ended" for ten minutes more
+
 
 # An outage
 
