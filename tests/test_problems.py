@@ -89,9 +89,9 @@ def test_everything_is_listed_oldest_first_with_age_and_reason(sam, olga, inside
 
     text = inside(olga).get("/problems/").content.decode()
 
-    places = [text.index(word) for word in ("Webhook call.hangup", "Telnyx does not say", "403")]
+    said = ("Webhook call.hangup", "Telnyx does not say", "answers 403.", "Telnyx refused.")
+    places = [text.index(words) for words in said]  # a token of the page may hold any digits
     assert places == sorted(places)
-    assert text.index("403") < text.index("Telnyx refused.")
     assert "for 6" in text
     assert "asked for by sam" in text
     assert "ValueError: no" in text
